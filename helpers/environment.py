@@ -1,0 +1,93 @@
+"""The state that a chapter starts from: versions, seeds, the device, the look of figures."""
+
+import os
+import random
+import re
+from importlib.metadata import version
+
+import numpy as np
+import torch
+
+MINIMUM_TORCH = (2, 11)
+
+
+def setup(seed: int = 0) -> None:
+    """Prepares a notebook: checks PyTorch's version, seeds everything, sets the figures' style.
+
+    float32 arithmetic on a GPU is set to full precision (no TF32), so that a GPU prints the
+    numbers that a CPU prints.
+
+    Args:
+        seed: Seed of Python's, NumPy's and PyTorch's generators, 0 <= seed < 2**32.
+
+    Raises:
+        RuntimeError: PyTorch is older than the book needs.
+        TypeError: ``seed`` is not an integer.
+        ValueError: ``seed`` is out of range.
+    """
+    _require_torch()
+    seed_everything(seed)
+    torch.backends.cuda.matmul.fp32_precision = "ieee"
+    torch.backends.cudnn.conv.fp32_precision = "ieee"
+    torch.backends.cudnn.rnn.fp32_precision = "ieee"
+    torch.backends.cudnn.benchmark = False
+
+    from helpers import plotting
+
+    plotting.use_style()
+
+
+def seed_everything(seed: int) -> None:
+    """Seeds Python's, NumPy's and PyTorch's global generators, PyTorch's on every device.
+
+    Args:
+        seed: 0 <= seed < 2**32, NumPy's range.
+
+    Raises:
+        TypeError: ``seed`` is not an integer.
+        ValueError: ``seed`` is out of range.
+
+    Source: https://docs.pytorch.org/docs/stable/notes/randomness.html
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise TypeError(f"seed must be an int, got {type(seed).__name__}: {seed!r}")
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"seed must be 0 <= seed < 2**32, got {seed}")
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+def device(name: str | None = None) -> torch.device:
+    """Returns the device that the chapter runs on: the GPU where there is one, else the CPU.
+
+    Args:
+        name: ``"cpu"`` or ``"cuda"`` to choose yourself; by default the environment variable
+            ``BOOK_DEVICE``, and without it CUDA where it is available.
+
+    Returns:
+        A device to pass to ``.to(...)``.
+
+    Raises:
+        ValueError: The name is not one of the two.
+        RuntimeError: CUDA was asked for and is not available.
+    """
+    choice = name or os.environ.get("BOOK_DEVICE") or None
+    if choice is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if choice not in ("cpu", "cuda"):
+        raise ValueError(f"device name must be 'cpu' or 'cuda', got {choice!r}")
+    if choice == "cuda" and not torch.cuda.is_available():
+        raise RuntimeError("device 'cuda' was asked for, but torch.cuda.is_available() is False")
+    return torch.device(choice)
+
+
+def _require_torch() -> None:
+    found = version("torch")
+    numbers = tuple(int(part) for part in re.findall(r"\d+", found)[:2])
+    if numbers < MINIMUM_TORCH:
+        wanted = ".".join(map(str, MINIMUM_TORCH))
+        raise RuntimeError(
+            f"this book needs torch {wanted} or newer, found {found}. "
+            "Install a newer one together with its torchvision, then restart the kernel."
+        )
