@@ -1,0 +1,1 @@
+"""Mends for unmaintained packages that the notes use."""
