@@ -9,6 +9,8 @@ import torch
 from matplotlib.axes import Axes
 from torch import Tensor
 
+from helpers.validation import require_images
+
 GREY = "#767b84"
 PALETTE = ("#d9480f", "#2b7fd4", "#2a9461", "#9c5bd6", "#b07d12", "#d0437f")
 EMBER, BLUE, GREEN, PURPLE, OCHRE, PINK = PALETTE
@@ -44,7 +46,7 @@ def images(
     """Draws a batch of images in rows.
 
     Args:
-        batch: Shape (N, 1, H, W), (N, 3, H, W) or (N, H, W); uint8 in [0, 255] or float in [0, 1].
+        batch: Shape (N, 1, H, W) or (N, 3, H, W); uint8 in [0, 255] or float in [0, 1].
         labels: N titles, or None.
         columns: Images in a row, at least 1.
         size: Width of one image in inches.
@@ -53,18 +55,10 @@ def images(
         The N axes, shape (N,).
 
     Raises:
-        TypeError: ``batch`` is no tensor.
+        TypeError: ``batch`` is no tensor of uint8 or floats.
         ValueError: The shape, the number of labels or ``columns`` does not fit.
     """
-    if not isinstance(batch, Tensor):
-        raise TypeError(f"batch must be a torch.Tensor, got {type(batch).__name__}")
-    if batch.ndim == 3:
-        batch = batch.unsqueeze(1)
-    if batch.ndim != 4 or batch.shape[1] not in (1, 3) or len(batch) == 0:
-        raise ValueError(
-            "batch must have shape (N, 1, H, W), (N, 3, H, W) or (N, H, W) with N >= 1, "
-            f"got {tuple(batch.shape)}"
-        )
+    require_images(batch, "batch")
     if labels is not None and len(labels) != len(batch):
         raise ValueError(f"labels must have one entry an image ({len(batch)}), got {len(labels)}")
     if columns < 1:

@@ -1,0 +1,184 @@
+"""Compares a cell's new outputs with the stored ones: text, numbers and pictures.
+
+Text must be equal. A cell's tags may loosen numbers and pictures, and nothing else:
+
+- ``atol=0.01``, ``rtol=1e-4``: a number with a decimal point or an exponent may differ by
+  ``atol + rtol * |stored|``. Integers never may. Runs of spaces count as one, since a number of
+  another width moves its neighbours.
+- ``picture=0.1``: the share of a picture's ink that may differ; 0.02 without the tag.
+"""
+
+import base64
+import binascii
+import io
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+NUMBER = re.compile(
+    r"(?<![\w.])[-+]?(?:(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?|nan|inf)(?![\w])",
+)
+PICTURES = ("image/png", "image/jpeg")
+DEFAULT_PICTURE_BOUND = 0.02
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """What a cell's tags allow."""
+
+    atol: float = 0.0
+    rtol: float = 0.0
+    picture: float = DEFAULT_PICTURE_BOUND
+
+    @classmethod
+    def from_tags(cls, tags: Iterable[str]) -> "Tolerance":
+        """Reads ``atol=``, ``rtol=`` and ``picture=`` tags.
+
+        Raises:
+            ValueError: A value is no number, is negative, or is so large that it checks nothing.
+        """
+        values = {}
+        for tag in tags:
+            name, equals, text = tag.partition("=")
+            if not equals or name not in ("atol", "rtol", "picture"):
+                continue
+            try:
+                value = float(text)
+            except ValueError:
+                raise ValueError(f"tag {tag!r}: a number is needed after '='") from None
+            if not 0 < value < math.inf or (name != "atol" and value > 1):
+                raise ValueError(f"tag {tag!r}: the bound must be positive, rtol and picture <= 1")
+            values[name] = value
+        return cls(**values)
+
+    @property
+    def numbers(self) -> bool:
+        return self.atol > 0 or self.rtol > 0
+
+
+def differences(
+    new: Sequence[Mapping], stored: Sequence[Mapping], tags: Iterable[str] = ()
+) -> list[str]:
+    """Returns what differs between two lists of outputs; an empty list where they agree.
+
+    Args:
+        new: The outputs of the run, as in a notebook's ``outputs``.
+        stored: The outputs in the file.
+        tags: The cell's tags.
+    """
+    tolerance = Tolerance.from_tags(tags)
+    new, stored = _flatten(new), _flatten(stored)
+    if [key for key, _ in new] != [key for key, _ in stored]:
+        return [
+            "outputs of other kinds or number: stored "
+            f"{[key for key, _ in stored]}, new {[key for key, _ in new]}"
+        ]
+    found = []
+    for (key, new_value), (_, stored_value) in zip(new, stored, strict=True):
+        if key in PICTURES:
+            found += _picture_difference(new_value, stored_value, tolerance.picture)
+        elif isinstance(new_value, str) and isinstance(stored_value, str):
+            found += [f"{key}: {line}" for line in _text_difference(new_value, stored_value, tolerance)]
+        elif new_value != stored_value:
+            found.append(f"{key}: stored {stored_value!r}, new {new_value!r}")
+    return found
+
+
+def _flatten(outputs: Sequence[Mapping]) -> list[tuple[str, object]]:
+    """Lists (kind, content) in order; pieces of one stream are joined first."""
+    flat: list[tuple[str, object]] = []
+    streams: dict[str, int] = {}
+    for output in outputs:
+        kind = output["output_type"]
+        if kind == "stream":
+            name = output["name"]
+            if name in streams:
+                position = streams[name]
+                flat[position] = (name, flat[position][1] + _joined(output["text"]))
+            else:
+                streams[name] = len(flat)
+                flat.append((name, _joined(output["text"])))
+        elif kind == "error":
+            flat.append(("error", f"{output['ename']}: {output['evalue']}"))
+        else:
+            for mime in sorted(output["data"]):
+                flat.append((mime, _joined(output["data"][mime])))
+    return flat
+
+
+def _joined(value: object) -> object:
+    return "".join(value) if isinstance(value, list) else value
+
+
+def _text_difference(new: str, stored: str, tolerance: Tolerance) -> list[str]:
+    new_lines, stored_lines = new.split("\n"), stored.split("\n")
+    if len(new_lines) != len(stored_lines):
+        return [f"{len(stored_lines)} lines stored, {len(new_lines)} new:\n{stored}\n---\n{new}"]
+    return [
+        f"line {number}: stored {old!r}, new {line!r}"
+        for number, (line, old) in enumerate(zip(new_lines, stored_lines, strict=True), 1)
+        if line != old and not (tolerance.numbers and _equal_within(line, old, tolerance))
+    ]
+
+
+def _equal_within(new: str, stored: str, tolerance: Tolerance) -> bool:
+    def words(line: str) -> list[str]:
+        return [re.sub(r"[ \t]+", "", word) for word in NUMBER.split(line)]
+
+    new_numbers, stored_numbers = NUMBER.findall(new), NUMBER.findall(stored)
+    return words(new) == words(stored) and all(
+        a == b or (_is_decimal(a) and _is_decimal(b) and _close(float(a), float(b), tolerance))
+        for a, b in zip(new_numbers, stored_numbers, strict=True)
+    )
+
+
+def _is_decimal(number: str) -> bool:
+    return any(mark in number for mark in ".eE")
+
+
+def _close(new: float, stored: float, tolerance: Tolerance) -> bool:
+    # The last digit is rounded: two equal numbers may be printed half a unit apart each.
+    return abs(new - stored) <= (tolerance.atol + tolerance.rtol * abs(stored)) * (1 + 1e-9)
+
+
+def ink_difference(new: np.ndarray, stored: np.ndarray) -> float:
+    """Returns the share of two pictures' ink that differs, 0 for equal ones, 1 for disjoint ones.
+
+    Ink is how far a pixel is from the ground, the most frequent colour of the stored picture.
+
+    Args:
+        new: Shape (H, W, 4), floats in [0, 1].
+        stored: The same shape.
+    """
+    flat = (stored * 255).astype(np.uint8).reshape(-1, 4)
+    colours, counts = np.unique(flat, axis=0, return_counts=True)
+    ground = colours[counts.argmax()] / 255
+    ink = np.abs(new - ground).sum() + np.abs(stored - ground).sum()
+    return float(np.abs(new - stored).sum() / ink) if ink else 0.0
+
+
+def _picture_difference(new: str, stored: str, bound: float) -> list[str]:
+    try:
+        new_pixels, stored_pixels = _pixels(new), _pixels(stored)
+    except (OSError, binascii.Error) as error:
+        return [f"picture cannot be read: {error}"]
+    if new_pixels.shape != stored_pixels.shape:
+        sizes = [f"{pixels.shape[1]} x {pixels.shape[0]}" for pixels in (stored_pixels, new_pixels)]
+        return [f"picture: stored {sizes[0]} pixels, new {sizes[1]}"]
+    difference = ink_difference(new_pixels, stored_pixels)
+    if difference <= bound:
+        return []
+    return [f"picture: {difference:.3f} of the ink differs, {bound} is allowed"]
+
+
+def _pixels(encoded: str) -> np.ndarray:
+    """Decodes to floats, colour weighted by opacity: invisible colour does not count."""
+    picture = Image.open(io.BytesIO(base64.b64decode(encoded))).convert("RGBA")
+    pixels = np.asarray(picture, dtype=np.float64) / 255
+    pixels = pixels.copy()
+    pixels[..., :3] *= pixels[..., 3:]
+    return pixels
