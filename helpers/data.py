@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 FASHION_CLASSES = (
     "T-shirt/top",

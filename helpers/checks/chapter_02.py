@@ -1,0 +1,78 @@
+"""Checks of chapter 02, autograd."""
+
+from typing import Any
+
+import torch
+
+from helpers.checks.machinery import NotAnswered, Wrong, call, close, exercise, require
+from helpers.checks.machinery import require_tensor
+
+
+@exercise("02.1")
+def slope(answer: Any) -> str:
+    for at in (0.0, 1.5):
+        result = call(answer, torch.sin, at)
+        value = float(result) if not isinstance(result, tuple) else None
+        if value is None:
+            raise Wrong("slope(torch.sin, at) should be one number, but it returned a tuple.")
+        expected = torch.cos(torch.tensor(at)).item()
+        require(
+            abs(value - torch.sin(torch.tensor(at)).item()) > 1e-6,
+            f"slope(torch.sin, {at}) gave the function's value, not its slope: read x.grad.",
+        )
+        require(
+            abs(value - expected) < 1e-4,
+            f"slope(torch.sin, {at}) gave {value:.4f}; the derivative of sin is cos, so it should "
+            f"be {expected:.4f}.",
+        )
+    first = float(call(answer, lambda x: x**2, 3.0))
+    require(
+        abs(first - float(call(answer, lambda x: x**2, 3.0))) < 1e-6,
+        "The second call gave another result than the first: gradients accumulate. Make a new "
+        "tensor in every call.",
+    )
+    return "One leaf, one backward, one attribute."
+
+
+@exercise("02.2")
+def descend(answer: Any) -> str:
+    goal = torch.tensor([2.0, -1.0])
+    x = torch.zeros(2, requires_grad=True)
+    result = require_tensor(
+        call(answer, lambda v: ((v - goal) ** 2).sum(), x, 0.1, 50), "descend(...)", (2,)
+    )
+    require(
+        not torch.equal(result.detach(), torch.zeros(2)),
+        "x did not move. Was it updated in place, inside torch.no_grad()?",
+    )
+    require(
+        (result.detach() - goal).abs().max() < 10,
+        "x ran away. The gradient must be set to zero before each backward, and subtracted.",
+    )
+    require(
+        close(result, goal, 1e-3),
+        f"After 50 steps x is {[round(v, 3) for v in result.tolist()]}, not near [2, -1]. Do old "
+        "gradients add up? Set x.grad to None before each backward.",
+    )
+    return "That is gradient descent: an optimizer does the same."
+
+
+@exercise("02.3")
+def soft_sign(answer: Any) -> str:
+    if not (isinstance(answer, type) and issubclass(answer, torch.autograd.Function)):
+        raise Wrong("A subclass of torch.autograd.Function is asked for.")
+    x = torch.tensor([-2.0, -0.5, 0.3, 4.0], dtype=torch.float64, requires_grad=True)
+    y = answer.apply(x)
+    if y is ...:
+        raise NotAnswered
+    require_tensor(y, "Softsign.apply(x)", (4,))
+    require(close(y, x / (1 + x.abs())), "forward should return x / (1 + |x|).")
+    (gradient,) = torch.autograd.grad(y.sum(), x)
+    require(close(gradient, 1 / (1 + x.abs()) ** 2), "backward should use 1 / (1 + |x|)².")
+    (gradient,) = torch.autograd.grad(answer.apply(x), x, torch.full_like(x, 3.0))
+    require(
+        close(gradient, 3 / (1 + x.abs()) ** 2),
+        "backward ignores the gradient that comes in: multiply by it (the chain rule).",
+    )
+    require(torch.autograd.gradcheck(answer.apply, x), "gradcheck does not agree.")
+    return "gradcheck agrees with your backward."
