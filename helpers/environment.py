@@ -31,6 +31,7 @@ def setup(seed: int = 0) -> None:
     torch.backends.cudnn.conv.fp32_precision = "ieee"
     torch.backends.cudnn.rnn.fp32_precision = "ieee"
     torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.deterministic = True
 
     from helpers import plotting
 

@@ -80,13 +80,13 @@ def is_stub(answer: object) -> bool:
     if answer is ... or answer is None:
         return True
     if isinstance(answer, type):
-        own = [value for value in vars(answer).values() if hasattr(value, "__code__")]
-        return all(is_stub(function) for function in own)
+        functions = [getattr(value, "__func__", value) for value in vars(answer).values()]
+        return all(is_stub(value) for value in functions if hasattr(value, "__code__"))
     code = getattr(answer, "__code__", None)
-    return code is not None and code.co_code == _STUB.__code__.co_code and not code.co_names
+    return code is not None and code.co_code == _stub.__code__.co_code and not code.co_names
 
 
-def _STUB() -> None: ...
+def _stub() -> None: ...
 
 
 @contextmanager
