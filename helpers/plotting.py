@@ -175,7 +175,7 @@ def confusion_matrix(counts: Tensor, classes: Sequence[str], *, ax: Axes | None 
     if (totals == 0).any():
         raise ValueError("counts must have at least one sample in every row")
     ax = ax or plt.subplots(figsize=(6.2, 5.4))[1]
-    heatmap(counts / totals, annotate=".2f", ax=ax)
+    heatmap(counts / totals, annotate=".2f", cmap="Oranges", ax=ax)
     ax.set_xticks(range(len(classes)), classes, rotation=45, ha="right")
     ax.set_yticks(range(len(classes)), classes)
     ax.set(xlabel="predicted class", ylabel="true class")
