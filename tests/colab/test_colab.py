@@ -109,7 +109,8 @@ class Colab:
         (self.site_packages / "colab.pth").write_text(f"{folder}\n")
 
     def run_python(self, *arguments: str) -> str:
-        return _run(self.python, *arguments, env={**os.environ, **self.environment})
+        environment = {**os.environ, **self.environment}
+        return _run(self.python, *arguments, env=environment, cwd=self.python.parent)
 
     def installed(self) -> dict[str, str]:
         """Returns the version of every distribution that the environment's metadata names."""

@@ -1,0 +1,88 @@
+"""Dresses a chapter: its number, the line under its title, its boxes, its folded cells."""
+
+import html
+import re
+
+from chapters import corrections, notebook, number
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.transforms import SphinxTransform
+
+BOXES = {
+    "The notes say": ("Correction", "correction"),
+    "Common mistake": ("Common mistake", "warning"),
+    "Why": ("Why", "tip"),
+    "Note": ("Note", "note"),
+}
+WORDS_A_MINUTE = 200
+
+
+class ChapterFrame(SphinxTransform):
+    """Runs on each page; pages that are no chapters only get their boxes."""
+
+    default_priority = 400
+
+    def apply(self) -> None:
+        docname = self.env.docname
+        names = [name for name, _ in corrections(docname)] if number(docname) else []
+        for quote in list(self.document.findall(nodes.block_quote)):
+            box(quote, names)
+        if number(docname) is None:
+            return
+        title = next(self.document.findall(nodes.title))
+        title.insert(0, nodes.Text(f"{number(docname)} · "))
+        line = nodes.raw("", header_line(docname, self.config), format="html")
+        title.parent.insert(title.parent.index(title) + 1, line)
+
+
+def box(quote: nodes.block_quote, names: list[str]) -> None:
+    """Turns a block quote that begins with one of the agreed words into an admonition."""
+    first = next(iter(quote.children), None)
+    if not isinstance(first, nodes.paragraph) or not isinstance(first[0], nodes.strong):
+        return
+    words = first[0].astext()
+    if words not in BOXES:
+        return
+    heading, kind = BOXES[words]
+    admonition = nodes.admonition("", nodes.title("", heading), classes=["admonition", kind])
+    if kind == "correction":
+        first[0].replace_self(nodes.Text(words))
+        if names:
+            admonition["ids"].append(f"correction-{names.pop(0)}")
+    else:
+        first.remove(first[0])
+        if first.children and isinstance(first[0], nodes.Text):
+            first.replace(first[0], nodes.Text(first[0].astext().lstrip()))
+    admonition += quote.children
+    quote.replace_self(admonition)
+
+
+def header_line(docname: str, config) -> str:
+    """Returns the line under the title: reading and running time, what it ran on, two links."""
+    content = notebook(docname)
+    words = sum(
+        len(re.findall(r"\w+", "".join(cell["source"])))
+        for cell in content["cells"]
+        if cell["cell_type"] == "markdown"
+    )
+    run = content["metadata"]["executed"]
+    options = config.html_theme_options
+    repository = options["repository_url"].removeprefix("https://github.com/")
+    branch = options["repository_branch"]
+    colab = f"https://colab.research.google.com/github/{repository}/blob/{branch}/{docname}.ipynb"
+    source = f"../_sources/{docname}.ipynb"
+    text = (
+        f"{max(1, round(words / WORDS_A_MINUTE))} min to read · about {run['seconds']} s to run · "
+        f"executed on {run['date']} with Python {run['python']}, torch {run['torch']}, "
+        f"torchvision {run['torchvision']} on {run['device']}"
+    )
+    return (
+        f'<div class="chapter-line"><p>{html.escape(text)}</p><p>'
+        f'<a class="chapter-button" href="{html.escape(colab)}">Open in Colab</a> '
+        f'<a class="chapter-button" href="{source}" download>Download the notebook</a></p></div>'
+    )
+
+
+def setup(app: Sphinx) -> dict:
+    app.add_transform(ChapterFrame)
+    return {"parallel_read_safe": True, "version": "1"}

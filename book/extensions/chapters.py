@@ -1,0 +1,40 @@
+"""What the extensions read from the notebooks and from the course's map."""
+
+import json
+import re
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+CHAPTER = re.compile(r"notebooks/(\d\d)_\w+$")
+
+
+def course() -> list[dict]:
+    """Returns the parts of ``book/course.yml``."""
+    return yaml.safe_load((ROOT / "book" / "course.yml").read_text(encoding="utf-8"))
+
+
+def notebook(docname: str) -> dict:
+    """Returns a chapter's notebook as parsed JSON."""
+    return json.loads((ROOT / f"{docname}.ipynb").read_text(encoding="utf-8"))
+
+
+def docnames() -> list[str]:
+    """Returns the document names of all chapters that exist, in order."""
+    return [f"notebooks/{path.stem}" for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
+
+
+def corrections(docname: str) -> list[tuple[str, str]]:
+    """Returns (short name, text) of each correction box of a chapter, in order."""
+    return [
+        (cell["metadata"]["correction"], "".join(cell["source"]))
+        for cell in notebook(docname)["cells"]
+        if "correction" in cell["metadata"]
+    ]
+
+
+def number(docname: str) -> int | None:
+    """Returns a chapter's number from its file's name, None for another page."""
+    match = CHAPTER.match(docname)
+    return int(match.group(1)) if match else None
