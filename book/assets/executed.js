@@ -1,0 +1,18 @@
+// Words and names for what the theme leaves without: folded cells and scrollable boxes.
+document.addEventListener("DOMContentLoaded", () => {
+  for (const details of document.querySelectorAll("details.hide")) {
+    const cell = details.closest("div.cell");
+    const kind = cell && cell.classList.contains("tag_solution") ? "the solution" : "the answer";
+    const summary = details.querySelector("summary");
+    if (!summary) continue;
+    summary.removeAttribute("aria-label");
+    const label = summary.querySelector("span") || summary;
+    const write = () => { label.textContent = (details.open ? "Hide " : "Show ") + kind; };
+    for (const extra of [...summary.children].slice(1)) extra.remove();
+    details.addEventListener("toggle", write);
+    write();
+  }
+  for (const box of document.querySelectorAll("div.highlight pre, div.cell_output pre, .pst-scrollable-table-container, mjx-container")) {
+    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+  }
+});
