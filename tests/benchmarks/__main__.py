@@ -1,0 +1,203 @@
+"""Measures the book and prints one table. Run by hand: make bench (or -m tests.benchmarks)."""
+
+import http.server
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+os.environ["TQDM_DISABLE"] = "1"
+
+import nbformat
+import torch
+from nbclient import NotebookClient
+from playwright.sync_api import sync_playwright
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+import helpers
+
+ROOT = Path(__file__).parents[2]
+SITE = ROOT / "_build" / "html"
+IMPORTS, REPETITIONS = 7, 9
+ROW = "{:<44}{:>12}{:>14}"
+
+
+def notebook(path: Path) -> tuple[float, float]:
+    """Runs a notebook in a fresh kernel; returns seconds and peak memory in MiB."""
+    content = nbformat.read(path, as_version=4)
+    probe = "import resource as _r; print(_r.getrusage(_r.RUSAGE_SELF).ru_maxrss)"
+    content.cells.append(nbformat.v4.new_code_cell(probe))
+    with tempfile.TemporaryDirectory() as folder:
+        resources = {"metadata": {"path": folder}}
+        started = time.perf_counter()
+        NotebookClient(content, kernel_name="python3", timeout=600, resources=resources).execute()
+        seconds = time.perf_counter() - started
+    return seconds, int(content.cells[-1].outputs[0].text) / 1024
+
+
+def imports(modules: list[str]) -> dict[str, float]:
+    """Returns the median seconds to import each module, measured in turn in fresh processes."""
+    code = "import time; t = time.perf_counter(); import {}; print(time.perf_counter() - t)"
+    seconds: dict[str, list[float]] = {module: [] for module in modules}
+    for _ in range(IMPORTS):
+        for module, measured in seconds.items():
+            command = [sys.executable, "-c", code.format(module)]
+            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+            measured.append(float(done.stdout))
+    return {module: statistics.median(measured) for module, measured in seconds.items()}
+
+
+def _network() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
+        nn.Linear(16 * 14 * 14, 10),
+    )  # fmt: skip
+
+
+def _bare(model: nn.Module, train: DataLoader, val: DataLoader) -> None:
+    """What helpers.fit does in one epoch, written bare."""
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    criterion = nn.CrossEntropyLoss()
+    device = helpers.device()
+    model.to(device)
+    model.train()
+    total = 0.0
+    for inputs, targets in train:
+        inputs, targets = inputs.to(device), targets.to(device)
+        optimizer.zero_grad()
+        loss = criterion(model(inputs), targets)
+        loss.backward()
+        optimizer.step()
+        total += loss.item()
+    model.eval()
+    correct = 0
+    with torch.no_grad():
+        for inputs, targets in val:
+            inputs, targets = inputs.to(device), targets.to(device)
+            logits = model(inputs)
+            total += criterion(logits, targets).item()
+            correct += (logits.argmax(1) == targets).sum().item()
+
+
+def _with_helpers(model: nn.Module, train: DataLoader, val: DataLoader) -> None:
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    helpers.fit(model, train, val, optimizer, epochs=1, device=helpers.device())
+
+
+def training() -> tuple[float, float, float]:
+    """Trains with helpers.fit and bare, in turn.
+
+    Returns:
+        Training images/s of each (medians), and the median of the ratios of neighbouring runs.
+    """
+    loaders = []
+    for split in ("train", "test"):
+        images, labels = helpers.data.fashion_mnist(split)
+        data = TensorDataset(images.float() / 255, labels)
+        loaders.append(DataLoader(data, batch_size=64))
+    count = len(loaders[0].dataset)
+    rates: dict[Callable[..., None], list[float]] = {_with_helpers: [], _bare: []}
+    for repetition in range(-1, REPETITIONS):
+        # The order alternates, so that neither always runs on the warmer machine.
+        for run in sorted(rates, key=lambda f: f is _bare, reverse=bool(repetition % 2)):
+            model = _network()
+            started = time.perf_counter()
+            run(model, *loaders)
+            if repetition >= 0:  # the first is for warming up
+                rates[run].append(count / (time.perf_counter() - started))
+    ratios = [a / b for a, b in zip(*rates.values(), strict=True)]
+    return (*map(statistics.median, rates.values()), statistics.median(ratios))
+
+
+def site() -> tuple[float, float]:
+    """Returns the seconds of a first build, and of a second with one notebook touched."""
+    command = [sys.executable, "-m", "jupyter_book.cli.main", "build", str(ROOT)]
+    with tempfile.TemporaryDirectory() as folder:
+        command += ["-W", "-n", "--keep-going", "--quiet", "--path-output", folder]
+        seconds = []
+        for _ in range(2):
+            started = time.perf_counter()
+            subprocess.run(command, check=True, capture_output=True)
+            seconds.append(time.perf_counter() - started)
+            os.utime(ROOT / "notebooks" / "01_tensors.ipynb")
+    return seconds[0], seconds[1]
+
+
+@contextmanager
+def _served(folder: Path) -> Iterator[str]:
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+
+
+def page_weights(pages: list[str]) -> dict[str, float]:
+    """Returns the kB (uncompressed) that a browser loads for each page, with an empty cache."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    browsers = [os.environ.get("CHROMIUM"), *map(shutil.which, names)]
+    path = next(filter(None, browsers), None)
+    weights = {}
+    with _served(SITE) as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        for page_name in pages:
+            page = browser.new_context().new_page()
+            loaded = []
+            page.on("response", loaded.append)
+            page.goto(f"{address}/{page_name}", wait_until="networkidle")
+            weights[page_name] = sum(len(r.body()) for r in loaded if r.ok) / 1000
+            page.close()
+        browser.close()
+    return weights
+
+
+def main() -> None:
+    threads = torch.get_num_threads()
+    print(f"Python {sys.version.split()[0]}, torch {torch.__version__}, {helpers.device()}, "
+          f"{threads} threads\n")  # fmt: skip
+    print(ROW.format("notebook", "seconds", "peak MiB"))
+    total = 0.0
+    for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")):
+        seconds, memory = notebook(path)
+        total += seconds
+        print(ROW.format(path.stem, f"{seconds:.1f}", f"{memory:.0f}"), flush=True)
+    print(ROW.format("all", f"{total:.1f}", ""))
+
+    found = imports(["torch", "helpers"])
+    print("\n" + ROW.format("import", "seconds", "of torch's"))
+    for module, seconds in found.items():
+        print(ROW.format(module, f"{seconds:.2f}", f"{seconds / found['torch']:.2f}"), flush=True)
+
+    fit, bare, ratio = training()
+    print("\n" + ROW.format("training, 1 epoch with validation", "images/s", "of bare's"))
+    print(ROW.format("bare loop", f"{bare:.0f}", "1.00"))
+    print(ROW.format("helpers.fit (at least 0.97)", f"{fit:.0f}", f"{ratio:.3f}"), flush=True)
+
+    cold, warm = site()
+    print("\n" + ROW.format("site", "seconds", ""))
+    print(ROW.format("first build", f"{cold:.1f}", ""))
+    print(ROW.format("one notebook changed", f"{warm:.1f}", ""), flush=True)
+
+    chapters = sorted(p.relative_to(SITE).as_posix() for p in SITE.glob("notebooks/*.html"))
+    print("\n" + ROW.format("page", "kB", ""))
+    for page, weight in page_weights(["index.html", *chapters]).items():
+        print(ROW.format(page, f"{weight:.0f}", ""))
+
+
+if __name__ == "__main__":
+    main()
