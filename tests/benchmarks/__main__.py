@@ -121,7 +121,7 @@ def training() -> tuple[float, float, float]:
 
 def site() -> tuple[float, float]:
     """Returns the seconds of a first build, and of a second with one notebook touched."""
-    command = [sys.executable, "-m", "jupyter_book.cli.main", "build", str(ROOT)]
+    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(ROOT)]
     with tempfile.TemporaryDirectory() as folder:
         command += ["-W", "-n", "--keep-going", "--quiet", "--path-output", folder]
         seconds = []
