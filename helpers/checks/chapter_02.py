@@ -4,8 +4,15 @@ from typing import Any
 
 import torch
 
-from helpers.checks.machinery import NotAnswered, Wrong, call, close, exercise, require
-from helpers.checks.machinery import require_tensor
+from helpers.checks.machinery import (
+    NotAnswered,
+    Wrong,
+    call,
+    close,
+    exercise,
+    require,
+    require_tensor,
+)
 
 
 @exercise("02.1")

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -27,7 +27,7 @@ import helpers
 
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "_build" / "html"
-IMPORTS, REPETITIONS = 7, 9
+IMPORTS, REPETITIONS = 5, 12
 ROW = "{:<44}{:>12}{:>14}"
 
 
@@ -44,16 +44,16 @@ def notebook(path: Path) -> tuple[float, float]:
     return seconds, int(content.cells[-1].outputs[0].text) / 1024
 
 
-def imports(modules: list[str]) -> dict[str, float]:
-    """Returns the median seconds to import each module, measured in turn in fresh processes."""
-    code = "import time; t = time.perf_counter(); import {}; print(time.perf_counter() - t)"
-    seconds: dict[str, list[float]] = {module: [] for module in modules}
+def statements(texts: list[str]) -> dict[str, float]:
+    """Returns each statement's median seconds, measured in turn in fresh processes."""
+    code = "import time; t = time.perf_counter(); {}; print(time.perf_counter() - t)"
+    seconds: dict[str, list[float]] = {text: [] for text in texts}
     for _ in range(IMPORTS):
-        for module, measured in seconds.items():
-            command = [sys.executable, "-c", code.format(module)]
+        for text, measured in seconds.items():
+            command = [sys.executable, "-c", code.format(text)]
             done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
             measured.append(float(done.stdout))
-    return {module: statistics.median(measured) for module, measured in seconds.items()}
+    return {text: statistics.median(measured) for text, measured in seconds.items()}
 
 
 def _network() -> nn.Module:
@@ -71,22 +71,25 @@ def _bare(model: nn.Module, train: DataLoader, val: DataLoader) -> None:
     device = helpers.device()
     model.to(device)
     model.train()
-    total = 0.0
+    total, count = 0.0, 0
     for inputs, targets in train:
         inputs, targets = inputs.to(device), targets.to(device)
         optimizer.zero_grad()
-        loss = criterion(model(inputs), targets)
+        logits = model(inputs)
+        loss = criterion(logits, targets)
         loss.backward()
         optimizer.step()
-        total += loss.item()
+        total += loss.item() * len(inputs)
+        count += len(inputs)
     model.eval()
-    correct = 0
+    total, correct, count = 0.0, 0, 0
     with torch.no_grad():
         for inputs, targets in val:
             inputs, targets = inputs.to(device), targets.to(device)
             logits = model(inputs)
-            total += criterion(logits, targets).item()
-            correct += (logits.argmax(1) == targets).sum().item()
+            total += criterion(logits, targets).item() * len(inputs)
+            correct += (logits.argmax(dim=1) == targets).sum().item()
+            count += len(inputs)
 
 
 def _with_helpers(model: nn.Module, train: DataLoader, val: DataLoader) -> None:
@@ -94,11 +97,13 @@ def _with_helpers(model: nn.Module, train: DataLoader, val: DataLoader) -> None:
     helpers.fit(model, train, val, optimizer, epochs=1, device=helpers.device())
 
 
-def training() -> tuple[float, float, float]:
-    """Trains with helpers.fit and bare, in turn.
+def training() -> dict[str, tuple[float, float]]:
+    """Trains with helpers.fit, bare, and bare once more, in turn.
+
+    The second bare run shows how far two runs of the same code lie apart on this machine.
 
     Returns:
-        Training images/s of each (medians), and the median of the ratios of neighbouring runs.
+        For each: median images/s, and the median of its ratios to the bare run of its round.
     """
     loaders = []
     for split in ("train", "test"):
@@ -106,17 +111,26 @@ def training() -> tuple[float, float, float]:
         data = TensorDataset(images.float() / 255, labels)
         loaders.append(DataLoader(data, batch_size=64))
     count = len(loaders[0].dataset)
-    rates: dict[Callable[..., None], list[float]] = {_with_helpers: [], _bare: []}
+    runs = {"bare loop": _bare, "bare loop again": _bare, "helpers.fit": _with_helpers}
+    names = list(runs)
+    rates: dict[str, list[float]] = {name: [] for name in names}
     for repetition in range(-1, REPETITIONS):
-        # The order alternates, so that neither always runs on the warmer machine.
-        for run in sorted(rates, key=lambda f: f is _bare, reverse=bool(repetition % 2)):
+        # The order rotates, so that none always comes first.
+        first = repetition % len(names)
+        for name in names[first:] + names[:first]:
             model = _network()
             started = time.perf_counter()
-            run(model, *loaders)
-            if repetition >= 0:  # the first is for warming up
-                rates[run].append(count / (time.perf_counter() - started))
-    ratios = [a / b for a, b in zip(*rates.values(), strict=True)]
-    return (*map(statistics.median, rates.values()), statistics.median(ratios))
+            runs[name](model, *loaders)
+            if repetition >= 0:  # the first round is for warming up
+                rates[name].append(count / (time.perf_counter() - started))
+    bare = rates["bare loop"]
+    return {
+        name: (
+            statistics.median(own),
+            statistics.median(a / b for a, b in zip(own, bare, strict=True)),
+        )
+        for name, own in rates.items()
+    }
 
 
 def site() -> tuple[float, float]:
@@ -178,15 +192,15 @@ def main() -> None:
         print(ROW.format(path.stem, f"{seconds:.1f}", f"{memory:.0f}"), flush=True)
     print(ROW.format("all", f"{total:.1f}", ""))
 
-    found = imports(["torch", "helpers"])
+    found = statements(["import torch", "import helpers", "import helpers; helpers.setup()"])
     print("\n" + ROW.format("import", "seconds", "of torch's"))
-    for module, seconds in found.items():
-        print(ROW.format(module, f"{seconds:.2f}", f"{seconds / found['torch']:.2f}"), flush=True)
+    torchs = found["import torch"]
+    for text, seconds in found.items():
+        print(ROW.format(text, f"{seconds:.3f}", f"{seconds / torchs:.3f}"), flush=True)
 
-    fit, bare, ratio = training()
-    print("\n" + ROW.format("training, 1 epoch with validation", "images/s", "of bare's"))
-    print(ROW.format("bare loop", f"{bare:.0f}", "1.00"))
-    print(ROW.format("helpers.fit (at least 0.97)", f"{fit:.0f}", f"{ratio:.3f}"), flush=True)
+    print("\n" + ROW.format("training (fit: at least 0.97)", "images/s", "of bare's"))
+    for name, (rate, ratio) in training().items():
+        print(ROW.format(name, f"{rate:.0f}", f"{ratio:.3f}"), flush=True)
 
     cold, warm = site()
     print("\n" + ROW.format("site", "seconds", ""))

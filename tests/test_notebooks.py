@@ -1,0 +1,215 @@
+"""The rules that every notebook obeys."""
+
+import ast
+import importlib
+import inspect
+import re
+import statistics
+
+import pytest
+
+from helpers import training
+from helpers.checks import machinery
+from tests.comparison import Tolerance
+from tests.notebooks import IDS, PATHS, ROOT, code_cells, read, tags
+
+every_notebook = pytest.mark.parametrize("path", PATHS, ids=IDS)
+KNOWN_TAGS = {"setup", "predict", "hide-output", "hide-cell", "exercise", "solution"}
+LONGEST_CELL, MEDIAN_CELL, LARGEST_FILE = 25, 7, 1_500_000
+
+
+def lines(cell):
+    return [line for line in cell.source.splitlines() if line.strip()]
+
+
+def headings(path):
+    text = "\n".join(c.source for c in read(path).cells if c.cell_type == "markdown")
+    return re.findall(r"^#+ .*$", text, re.MULTILINE)
+
+
+def test_there_are_notebooks():
+    assert {"01_tensors", "02_autograd", "16_training"} <= set(IDS)
+
+
+@every_notebook
+def test_frame(path):
+    cells = read(path).cells
+    found = headings(path)
+    assert cells[0].source.startswith("# ") and "**You will be able to**" in cells[0].source
+    assert sum(heading.startswith("# ") for heading in found) == 1
+    assert found[-3:] == ["## Summary", "## Where to go next", "## References"]
+    assert "## Exercises" in found
+    questions = [heading for heading in found if heading.endswith("?")]
+    assert len(questions) >= 5, "sections are led by questions"
+
+
+def test_setup_cells_are_identical():
+    setups = {path.stem: code_cells(path)[0] for path in PATHS}
+    assert len({cell.source for cell in setups.values()}) == 1
+    for cell in setups.values():
+        assert tags(cell) == ["setup"]
+        assert cell.outputs == []
+
+
+@every_notebook
+def test_cells_are_short(path):
+    sizes = [len(lines(cell)) for cell in code_cells(path)]
+    assert max(sizes) <= LONGEST_CELL
+    assert statistics.median(sizes) <= MEDIAN_CELL
+
+
+@every_notebook
+def test_executed_in_order(path):
+    counts = [cell.execution_count for cell in code_cells(path)]
+    assert counts == list(range(1, len(counts) + 1))
+    executed = read(path).metadata["executed"]
+    assert set(executed) == {"date", "python", "torch", "torchvision", "device", "seconds"}
+
+
+@every_notebook
+def test_nothing_is_skipped_or_ignored(path):
+    for cell in code_cells(path):
+        assert not re.search(
+            r"nbval|raises-exception|%%capture", cell.source + " ".join(tags(cell)), re.I
+        )
+        unknown = {tag for tag in tags(cell) if "=" not in tag} - KNOWN_TAGS
+        assert not unknown
+        Tolerance.from_tags(tags(cell))
+        assert {t.partition("=")[0] for t in tags(cell) if "=" in t} <= {"atol", "rtol", "picture"}
+
+
+@every_notebook
+def test_outputs_are_clean(path):
+    for cell in code_cells(path):
+        for output in cell.outputs:
+            assert output.output_type != "error"
+            assert output.get("name") != "stderr", f"a warning in: {cell.source}"
+            text = output.get("text", "") or output.get("data", {}).get("text/plain", "")
+            assert not re.search(r"0x[0-9a-f]{6,}", text), f"an address in: {cell.source}"
+
+
+@every_notebook
+def test_figures_have_alt_text(path):
+    figures = 0
+    for cell in code_cells(path):
+        shown = [o for o in cell.outputs if "image/png" in o.get("data", {})]
+        if shown:
+            figures += 1
+            alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
+            assert len(alt) > 20, f"no alt text in: {cell.source}"
+    assert figures >= 3
+
+
+@every_notebook
+def test_size_and_metadata(path):
+    assert path.stat().st_size < LARGEST_FILE
+    notebook = read(path)
+    assert set(notebook.metadata) == {"kernelspec", "language_info", "executed"}
+    assert notebook.metadata.kernelspec.name == "python3"
+    allowed = {"tags", "mystnb", "correction", "jupyter", "cellView"}
+    for cell in notebook.cells:
+        assert set(cell.metadata) <= allowed
+
+
+@every_notebook
+def test_markdown_reads_well_everywhere(path):
+    for cell in read(path).cells:
+        if cell.cell_type == "markdown":
+            assert not re.search(r"```\{|\{[a-z:]+\}`|^:::|\[\^", cell.source, re.MULTILINE), (
+                cell.source
+            )
+        assert not re.search(r"/(home|root|work|tmp|Users)/", cell.source), cell.source
+
+
+@every_notebook
+def test_predictions_are_questions(path):
+    cells = read(path).cells
+    predictions = [i for i, cell in enumerate(cells) if "predict" in tags(cell)]
+    assert len(predictions) >= 4
+    for index in predictions:
+        assert "hide-output" in tags(cells[index])
+        assert "**Predict.**" in cells[index - 1].source and "?" in cells[index - 1].source
+
+
+@every_notebook
+def test_an_exercise_is_a_stub_a_check_and_a_solution(path):
+    cells = code_cells(path)
+    exercises = [i for i, cell in enumerate(cells) if "exercise" in tags(cell)]
+    assert len(exercises) >= 3
+    for index in exercises:
+        stub, solution = cells[index], cells[index + 1]
+        number = re.search(r'helpers\.check\("(\d\d\.\d+)", \w+\)$', stub.source).group(1)
+        assert "..." in stub.source
+        assert "not answered yet" in stub.outputs[0].text
+        assert tags(solution) == ["solution", "hide-cell"]
+        assert solution.metadata.jupyter.source_hidden and solution.metadata.cellView == "form"
+        assert solution.source.startswith(f"# @title Solution {number}\n")
+        assert solution.source.splitlines()[-1] == stub.source.splitlines()[-1]
+        assert f"{number}: correct." in solution.outputs[0].text
+    numbers = {n for n in machinery.CHECKS if n.startswith(f"{path.stem[:2]}.")}
+    assert len(numbers) == len(exercises)
+
+
+@every_notebook
+def test_corrections_are_boxes(path):
+    for cell in read(path).cells:
+        if cell.cell_type != "markdown":
+            continue
+        assert ("correction" in cell.metadata) == ("> **The notes say**" in cell.source)
+        if "correction" in cell.metadata:
+            assert cell.source.startswith("> **The notes say**")
+            assert re.fullmatch(r"[a-z0-9-]+", cell.metadata.correction)
+
+
+def test_correction_names_are_unique():
+    names = [
+        c.metadata.correction for p in PATHS for c in read(p).cells if "correction" in c.metadata
+    ]
+    assert len(names) == len(set(names))
+
+
+def bare(node):
+    """Returns a definition as text, without docstrings and annotations."""
+    for part in ast.walk(node):
+        if isinstance(part, ast.FunctionDef):
+            part.returns = None
+            for argument in [*part.args.args, *part.args.kwonlyargs, *part.args.posonlyargs]:
+                argument.annotation = None
+        if isinstance(part, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(part):
+            part.body = part.body[1:]
+    return ast.unparse(node)
+
+
+@every_notebook
+def test_definitions_equal_those_in_helpers(path):
+    """What a chapter defines under the name of something in helpers.training is that thing."""
+    shared = {
+        name: thing
+        for name, thing in vars(training).items()
+        if getattr(thing, "__module__", "") == training.__name__
+    }
+    defined = {}
+    for cell in code_cells(path):
+        if {"exercise", "solution"} & set(tags(cell)) or "%pip" in cell.source:
+            continue
+        for node in ast.parse(cell.source).body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name in shared:
+                defined[node.name] = bare(node)
+    for name, text in defined.items():
+        source = ast.parse(inspect.getsource(inspect.unwrap(shared[name]))).body[0]
+        assert text == bare(source), name
+    if path.stem == "16_training":
+        assert set(defined) == {"train_one_epoch", "evaluate", "EarlyStopping", "fit"}
+
+
+def test_the_address_and_the_version_stand_once():
+    import tomllib
+
+    import yaml
+
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    repository = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]
+    assert repository["branch"] == f"v{version}"
+    expected = f'git+{repository["url"]}@v{version}"'
+    for path in PATHS:
+        assert expected in code_cells(path)[0].source
