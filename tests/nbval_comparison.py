@@ -20,3 +20,7 @@ def pytest_configure(config):
     IPyNbCell.compare_outputs = compare_outputs
     # tqdm's own switch: a progress bar must leave no trace in what is compared.
     os.environ["TQDM_DISABLE"] = "1"
+    # Kernels side by side share the cores: with all threads each, they wait for one another.
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if workers > 1:
+        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))

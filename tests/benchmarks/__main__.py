@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 os.environ["TQDM_DISABLE"] = "1"
 
@@ -176,10 +177,11 @@ def page_weights(pages: list[str]) -> dict[str, float]:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         for page_name in pages:
             page = browser.new_context().new_page()
-            loaded = []
-            page.on("response", lambda response, kept=loaded: kept.append(response))
+            urls: list[str] = []
+            page.on("requestfinished", lambda request, kept=urls: kept.append(request.url))
             page.goto(f"{address}/{page_name}", wait_until="networkidle")
-            weights[page_name] = sum(len(r.body()) for r in loaded if r.ok) / 1000
+            paths = [urlsplit(url).path.lstrip("/") for url in urls if url.startswith(address)]
+            weights[page_name] = sum((SITE / path).stat().st_size for path in paths) / 1000
             page.close()
         browser.close()
     return weights

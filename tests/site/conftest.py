@@ -1,0 +1,66 @@
+"""One built site, served on this machine, and one browser for all page tests."""
+
+import functools
+import http.server
+import os
+import shutil
+import subprocess
+import sys
+import threading
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from tests.notebooks import ROOT
+
+SITE = ROOT / "_build" / "html"
+SOURCES = ("book", "notebooks", "helpers")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+
+
+def is_current() -> bool:
+    stamp = SITE / "index.html"
+    if not stamp.exists():
+        return False
+    files = [ROOT / "_config.yml", ROOT / "_toc.yml"]
+    for folder in SOURCES:
+        files += [file for file in (ROOT / folder).rglob("*") if file.suffix not in ("", ".pyc")]
+    return all(file.stat().st_mtime <= stamp.stat().st_mtime for file in files)
+
+
+@pytest.fixture(scope="session")
+def site():
+    """The address of the built site; it is built first where its sources are newer."""
+    if not is_current():
+        command = ["-m", "jupyter_book.cli.main", "build", ".", "-W", "-n", "--keep-going", "-q"]
+        done = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        (SITE / "index.html").touch()
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    handler = functools.partial(Quiet, directory=str(SITE))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium: the one that CHROMIUM names, one on the path, or Playwright's own."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    with sync_playwright() as playwright:
+        try:
+            browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        except Exception as error:
+            pytest.fail(
+                "the page tests need a Chromium: install Debian's package 'chromium', run "
+                f"'playwright install chromium', or set CHROMIUM to its path ({error})"
+            )
+        yield browser
+        browser.close()
