@@ -38,7 +38,11 @@ class ChapterFrame(SphinxTransform):
 def box(quote: nodes.block_quote, names: list[str]) -> None:
     """Turns a block quote that begins with one of the agreed words into an admonition."""
     first = next(iter(quote.children), None)
-    if not isinstance(first, nodes.paragraph) or not isinstance(first[0], nodes.strong):
+    if not isinstance(first, nodes.paragraph):
+        return
+    while first.children and isinstance(first[0], nodes.Text) and not first[0].astext().strip():
+        first.pop(0)
+    if not first.children or not isinstance(first[0], nodes.strong):
         return
     words = first[0].astext()
     if words not in BOXES:

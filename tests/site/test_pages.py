@@ -74,7 +74,7 @@ def test_chapter_line(open_page, path):
     line = page.locator(".chapter-line").inner_text()
     executed = read(path).metadata["executed"]
     assert f"torch {executed['torch']}" in line and executed["date"] in line
-    assert page.locator("h1").inner_text().startswith(f"{int(path.stem[:2])} · ")
+    assert page.locator("article h1").inner_text().startswith(f"{int(path.stem[:2])} · ")
     colab = page.get_by_role("link", name="Open in Colab").get_attribute("href")
     assert colab.endswith(f"/blob/v1.0.0/notebooks/{path.stem}.ipynb")
     source = page.get_by_role("link", name="Download the notebook").get_attribute("href")
