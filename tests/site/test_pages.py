@@ -10,7 +10,7 @@ from tests.site.conftest import SITE
 AXE = (ROOT / "tests" / "site" / "vendor" / "axe.min.js").read_text(encoding="utf-8")
 BOOK = ["index", "how_to_use", "corrections", "notes_map", "glossary", "api", "references"]
 PAGES = [f"book/{name}.html" for name in BOOK]
-PAGES += [f"notebooks/{name}.html" for name in IDS] + ["search.html", "genindex.html"]
+PAGES += [f"notebooks/{name}.html" for name in IDS] + ["search.html"]
 LOOKS = {"light": ("light", 1280), "dark": ("dark", 1280), "narrow": ("light", 390)}
 LOOKS["narrow-dark"] = ("dark", 390)
 
