@@ -8,7 +8,7 @@ from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
 
-from helpers.checks.machinery import CHECKS, NotAnswered, Wrong, is_stub, time_limit
+from helpers.checks.machinery import CHECKS, NotAnswered, TimeOver, Wrong, is_stub, time_limit
 
 __all__ = ["check"]
 
@@ -33,9 +33,9 @@ def check(exercise: str, answer: object) -> None:
             praise = run(answer)
     except NotAnswered:
         print(f"{exercise}: not answered yet. Replace the … above and run the cell again.")
-    except Wrong as wrong:
+    except (Wrong, TimeOver) as wrong:
         print(f"{exercise}: not yet. {wrong}")
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         message = str(error).splitlines()[0] if str(error) else "no message"
         print(f"{exercise}: your answer raised {type(error).__name__}: {message}")
     else:

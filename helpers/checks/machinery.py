@@ -20,6 +20,10 @@ class NotAnswered(Exception):
     """The stub is still in place."""
 
 
+class TimeOver(BaseException):
+    """An answer ran too long; no ``except Exception`` of the answer can swallow it."""
+
+
 def exercise(number: str) -> Callable[[Callable[[Any], str]], Callable[[Any], str]]:
     """Registers a check, which takes an answer and returns a sentence of praise."""
 
@@ -94,7 +98,7 @@ def time_limit(seconds: float) -> Iterator[None]:
     """Ends an answer that runs too long, where the platform has a timer signal.
 
     Raises:
-        Wrong: The time is over.
+        TimeOver: The time is over.
     """
     usable = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
     if not usable:
@@ -102,7 +106,7 @@ def time_limit(seconds: float) -> Iterator[None]:
         return
 
     def over(*_: object) -> None:
-        raise Wrong(f"It did not finish within {seconds:g} seconds. Is there an endless loop?")
+        raise TimeOver(f"It did not finish within {seconds:g} seconds. Is there an endless loop?")
 
     previous = signal.signal(signal.SIGALRM, over)
     signal.setitimer(signal.ITIMER_REAL, seconds)
