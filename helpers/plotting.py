@@ -71,7 +71,7 @@ def images(
     for index, axes in enumerate(grid.flat):
         axes.axis("off")
         if index < len(batch):
-            picture = batch[index].detach().cpu().permute(1, 2, 0).squeeze(-1)
+            picture = batch[index].detach().cpu().permute(1, 2, 0).squeeze(-1).numpy()
             axes.imshow(picture, vmin=0, vmax=top)
             if labels is not None:
                 axes.set_title(str(labels[index]), fontsize=7.5, loc="center", pad=2)
