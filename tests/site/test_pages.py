@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.notebooks import IDS, PATHS, ROOT, code_cells, read, tags
 from tests.site.conftest import SITE
@@ -98,7 +99,7 @@ def test_answers_and_solutions_open(open_page, path):
         else:
             summary.click()
         assert details.get_attribute("open") is not None
-        assert summary.inner_text().startswith("Hide ")
+        expect(summary).to_contain_text("Hide ", use_inner_text=True)
 
 
 def test_search_finds_terms(open_page):
