@@ -3,12 +3,13 @@
 import ast
 import importlib
 import inspect
+import pkgutil
 import re
 import statistics
 
 import pytest
 
-from helpers import training
+import helpers
 from helpers.checks import machinery
 from tests.comparison import Tolerance
 from tests.notebooks import IDS, PATHS, ROOT, code_cells, read, tags
@@ -181,26 +182,46 @@ def bare(node):
     return ast.unparse(node)
 
 
-@every_notebook
-def test_definitions_equal_those_in_helpers(path):
-    """What a chapter defines under the name of something in helpers.training is that thing."""
-    shared = {
-        name: thing
-        for name, thing in vars(training).items()
-        if getattr(thing, "__module__", "") == training.__name__
-    }
-    defined = {}
+def shared():
+    """Returns what the modules of helpers define for readers, by name."""
+    found = {}
+    for module in pkgutil.iter_modules(helpers.__path__):
+        if module.name in ("checks", "compat", "data", "environment", "plotting", "validation"):
+            continue
+        members = vars(importlib.import_module(f"helpers.{module.name}"))
+        for name, thing in members.items():
+            if getattr(thing, "__module__", "") == f"helpers.{module.name}" and name[0] != "_":
+                assert name not in found, f"{name} is defined twice in helpers"
+                found[name] = thing
+    return found
+
+
+SHARED = shared()
+
+
+def definitions(path):
+    """Returns the chapter's functions and classes outside exercises that helpers has as well."""
+    found = {}
     for cell in code_cells(path):
         if {"exercise", "solution"} & set(tags(cell)) or "%pip" in cell.source:
             continue
         for node in ast.parse(cell.source).body:
-            if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name in shared:
-                defined[node.name] = bare(node)
-    for name, text in defined.items():
-        source = ast.parse(inspect.getsource(inspect.unwrap(shared[name]))).body[0]
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name in SHARED:
+                found[node.name] = bare(node)
+    return found
+
+
+@every_notebook
+def test_definitions_equal_those_in_helpers(path):
+    for name, text in definitions(path).items():
+        source = ast.parse(inspect.getsource(inspect.unwrap(SHARED[name]))).body[0]
         assert text == bare(source), name
-    if path.stem == "16_training":
-        assert set(defined) == {"train_one_epoch", "evaluate", "EarlyStopping", "fit"}
+
+
+def test_what_is_shared_stands_in_a_chapter():
+    """Later chapters import nothing that no chapter has shown."""
+    shown = {name for path in PATHS for name in definitions(path)}
+    assert set(SHARED) - shown == {"History"}, "a record with a table and a plot: bookkeeping"
 
 
 def test_the_address_and_the_version_stand_once():
