@@ -8,11 +8,13 @@ import urllib.error
 import urllib.request
 import zipfile
 from importlib.resources import as_file, files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
@@ -47,6 +49,7 @@ PHOTOS = {
     "rocket": "skimage",
     "china": "sklearn",
     "flower": "sklearn",
+    "quokka": "imgaug",
 }
 """Photographs and the package that installs each; licences are named in that package."""
 
@@ -256,7 +259,7 @@ def photo(name: str) -> Tensor:
     Raises:
         ValueError: Unknown name.
 
-    Source: scikit-image's ``skimage.data`` and scikit-learn's ``load_sample_image``.
+    Source: scikit-image's ``skimage.data``, scikit-learn's ``load_sample_image``, imgaug's quokka.
     """
     if name not in PHOTOS:
         raise ValueError(f"name must be one of {', '.join(sorted(PHOTOS))}; got {name!r}")
@@ -264,6 +267,10 @@ def photo(name: str) -> Tensor:
         import skimage.data
 
         pixels = getattr(skimage.data, name)()
+    elif PHOTOS[name] == "imgaug":
+        # The picture alone: imgaug itself cannot be imported without helpers.compat.
+        folder = Path(find_spec("imgaug").submodule_search_locations[0])
+        pixels = np.asarray(Image.open(folder / f"{name}.jpg").convert("RGB"))
     else:
         from sklearn.datasets import load_sample_image
 

@@ -1,0 +1,294 @@
+"""helpers.compat: the packages fail unmended, in processes of their own, and work mended."""
+
+import subprocess
+import sys
+import warnings
+
+import cv2
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+from captum.attr import GuidedBackprop, Saliency
+from torch import nn
+
+from helpers.compat import augmenters, flashtorch, imgaug
+from tests.notebooks import ROOT
+
+iaa = imgaug.augmenters
+WITH_SCTYPES = """
+import numpy as np
+np.sctypes = {"float": [np.float16, np.float32, np.float64], "int": [np.int8, np.int16, np.int32,
+              np.int64], "uint": [np.uint8, np.uint16, np.uint32, np.uint64]}
+import imgaug, imgaug.augmenters as iaa
+image = np.zeros((16, 16, 3), np.uint8)
+"""
+
+
+def unmended(code):
+    """Runs code in a fresh process; returns what it said when it failed."""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert done.returncode != 0, f"it works without a mend now: {code}"
+    return done.stderr
+
+
+@pytest.fixture
+def image():
+    return imgaug.quokka(size=(64, 96))
+
+
+def test_imgaug_as_published_cannot_be_imported():
+    assert "`np.sctypes` was removed" in unmended("import imgaug")
+
+
+@pytest.mark.parametrize(("code", "message"), [
+    ("imgaug.parameters.FrequencyNoise().draw_samples((8, 8))", "no attribute 'complex'"),
+    ("iaa.ElasticTransformation(alpha=20, sigma=5)(image=image)", "Assertion failed"),
+    ("iaa.pillike.Autocontrast(20)(image=image)", "0-dimensional arrays"),
+])  # fmt: skip
+def test_imgaug_with_only_its_import_mended_fails(code, message):
+    assert message in unmended(WITH_SCTYPES + code)
+
+
+def test_numpy_and_opencv_are_left_alone():
+    assert not hasattr(np, "sctypes") and not hasattr(np, "complex")
+    with pytest.raises(cv2.error):
+        cv2.convertMaps(np.zeros((4, 4)), np.zeros((4, 4)), cv2.CV_16SC2)
+
+
+def test_the_mended_package_is_the_package():
+    assert imgaug.__name__ == "imgaug" and flashtorch.__name__ == "flashtorch"
+    assert sys.modules["imgaug"] is imgaug
+
+
+def test_import_helpers_mends_nothing():
+    code = "import helpers, sys; print({'imgaug', 'flashtorch', 'cv2'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_an_elastic_transformation_of_nothing_is_the_identity(image):
+    assert np.array_equal(iaa.ElasticTransformation(alpha=0.0, sigma=5.0)(image=image), image)
+    imgaug.seed(0)
+    moved = iaa.ElasticTransformation(alpha=40.0, sigma=5.0)(image=image)
+    assert moved.shape == image.shape and not np.array_equal(moved, image)
+
+
+def test_autocontrast_equals_pillow(image):
+    from PIL import Image, ImageOps
+
+    expected = np.asarray(ImageOps.autocontrast(Image.fromarray(image), cutoff=20))
+    assert np.array_equal(iaa.pillike.Autocontrast(20)(image=image), expected)
+
+
+def outcome(name, make, image):
+    """Returns "works", or the error of one of three runs."""
+    size = image.shape[:2]
+    annotations = {}
+    if "SegMap" in name:
+        annotations["segmentation_maps"] = imgaug.quokka_segmentation_map(size=size)
+    if "BoundingBoxes" in name:
+        annotations["bounding_boxes"] = imgaug.quokka_bounding_boxes(size=size)
+    imgaug.seed(0)
+    try:
+        augmenter = make()
+        for _ in range(3):
+            result = augmenter(image=image, **annotations)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    pixels = result[0] if annotations else result
+    assert pixels.dtype == np.uint8 and pixels.ndim == 3
+    return "works"
+
+
+def test_every_augmenter_runs_but_those_of_another_package(image):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        outcomes = {
+            name: outcome(name, make, image) for name, make in augmenters.examples().items()
+        }
+    failing = {name: text for name, text in outcomes.items() if text != "works"}
+    assert set(failing) == {n for n in outcomes if n.startswith("imgcorruptlike.")}
+    assert all("imagecorruptions" in text for text in failing.values())
+    assert len(outcomes) - len(failing) >= 160
+
+
+def network(activation, inplace=False):
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1), activation(inplace=inplace),
+        nn.Conv2d(8, 8, 3, padding=1), activation(inplace=inplace),
+        nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(128, 10),
+    ).eval()  # fmt: skip
+
+
+@pytest.fixture
+def picture():
+    generator = torch.Generator().manual_seed(1)
+    return torch.randn(1, 3, 24, 24, generator=generator).requires_grad_()
+
+
+def backprop(model):
+    return flashtorch.saliency.Backprop(model)
+
+
+def predicted(model, picture):
+    with torch.no_grad():
+        return model(picture).argmax().item()
+
+
+FLASHTORCH = """
+import torch, warnings
+from torch import nn
+from flashtorch.saliency import Backprop
+torch.manual_seed(0)
+model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+                      nn.Linear(8, 10))
+picture = torch.randn(1, 3, 24, 24, requires_grad=True)
+"""
+
+
+def test_flashtorch_as_published_cannot_visualize():
+    text = unmended(FLASHTORCH + "Backprop(model).visualize(picture, model(picture).argmax())")
+    assert "is a view and is being modified inplace" in text
+
+
+def test_flashtorch_as_published_uses_deprecated_hooks():
+    code = FLASHTORCH.replace("torch.manual_seed(0)", "warnings.simplefilter('error')")
+    text = unmended(code + "Backprop(model).calculate_gradients(picture)")
+    assert "non-full backward hook" in text
+
+
+def test_flashtorch_as_published_stays_guided():
+    code = FLASHTORCH + (
+        "b = Backprop(model)\nplain = b.calculate_gradients(picture)\n"
+        "b.calculate_gradients(picture, guided=True)\n"
+        "assert torch.equal(plain, b.calculate_gradients(picture)), 'AssertionError: still guided'"
+    )
+    assert "still guided" in unmended(code)
+
+
+@pytest.mark.parametrize("inplace", [False, True])
+@pytest.mark.parametrize("activation", [nn.ReLU, nn.ReLU6])
+def test_plain_gradients_are_autograds_and_captums(activation, inplace, picture):
+    model = network(activation, inplace)
+    label = predicted(model, picture)
+    gradients = backprop(model).calculate_gradients(picture, label)
+    (expected,) = torch.autograd.grad(model(picture)[0, label], picture)
+    assert torch.equal(gradients, expected[0])
+    captum = Saliency(model).attribute(picture.detach().requires_grad_(), target=label, abs=False)
+    assert torch.allclose(gradients, captum[0])
+
+
+@pytest.mark.parametrize("inplace", [False, True])
+def test_guided_gradients_are_those_of_the_published_package(tmp_path, inplace):
+    """With ReLU the published hooks still compute: the mended ones equal them."""
+    setup = FLASHTORCH.replace("nn.ReLU()", f"nn.ReLU(inplace={inplace})")
+    store = "torch.save(Backprop(model).calculate_gradients(picture, guided=True), 'guided.pt')"
+    command = [sys.executable, "-W", "ignore", "-c", setup + store]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    published = torch.load(tmp_path / "guided.pt", weights_only=True)
+    here = {}
+    exec(setup, here)
+    mended = backprop(here["model"]).calculate_gradients(here["picture"], guided=True)
+    assert published.abs().max() > 0
+    assert torch.allclose(mended, published)
+
+
+def test_guided_mode_scales_by_the_activation_and_captum_does_not(picture):
+    """One ReLU: flashtorch's signal in front of it is Captum's times the activation."""
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(3, 1, 1), nn.ReLU(), nn.Flatten(), nn.Linear(24 * 24, 2)
+    ).eval()  # fmt: skip
+    label = predicted(model, picture)
+    guided = backprop(model).calculate_gradients(picture, label, guided=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        captum = GuidedBackprop(model).attribute(picture.detach().requires_grad_(), target=label)
+    activation = model[:2](picture).detach()[0]
+    assert not torch.allclose(guided, captum[0])
+    assert torch.allclose(guided, captum[0] * activation, atol=1e-7)
+
+
+def test_relu6_is_guided_where_it_is_neither_zero_nor_six(picture):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(3, 1, 1), nn.ReLU6(), nn.Flatten(), nn.Linear(24 * 24, 2))
+    with torch.no_grad():
+        model[0].weight.mul_(20)
+    label = predicted(model, picture)
+    guided = backprop(model).calculate_gradients(picture, label, guided=True)
+    inner = model[0](picture).detach()
+    incoming = model[3].weight[label].detach().view(1, 1, 24, 24).clamp(min=0)
+    signal = incoming * inner * ((inner > 0) & (inner < 6))
+    expected = nn.functional.conv_transpose2d(signal, model[0].weight.detach())
+    assert (inner > 6).any() and torch.allclose(guided, expected[0], atol=1e-5)
+
+
+def test_a_plain_call_after_a_guided_one_is_plain(picture):
+    model = network(nn.ReLU)
+    saliency = backprop(model)
+    plain = saliency.calculate_gradients(picture)
+    saliency.calculate_gradients(picture, guided=True)
+    assert torch.equal(saliency.calculate_gradients(picture), plain)
+    assert not any(m._forward_hooks for m in model.modules())
+
+
+def test_guiding_ends_even_when_the_model_fails(picture):
+    model = network(nn.ReLU)
+    saliency = backprop(model)
+    with pytest.raises(RuntimeError):
+        saliency.calculate_gradients(torch.zeros(1, 4, 24, 24), guided=True)
+    assert not any(m._forward_hooks for m in model.modules())
+
+
+@pytest.mark.filterwarnings("error::FutureWarning")
+@pytest.mark.parametrize("guided", [False, True])
+def test_visualize_draws_four_panels(guided, picture):
+    model = network(nn.ReLU, inplace=True)
+    before = picture.detach().clone()
+    gradients, largest = backprop(model).visualize(
+        picture, predicted(model, picture), guided=guided, return_output=True
+    )
+    assert len(plt.gcf().axes) == 4
+    assert torch.equal(largest, gradients.max(dim=0, keepdim=True)[0])
+    assert torch.equal(picture, before)
+    plt.close("all")
+
+
+def test_the_asked_class_is_not_explained(picture):
+    model = network(nn.ReLU)
+    label = predicted(model, picture)
+    saliency = backprop(model)
+    with pytest.warns(UserWarning, match="w.r.t. the predicted class"):
+        other = saliency.calculate_gradients(picture, (label + 1) % 10)
+    assert torch.equal(other, saliency.calculate_gradients(picture, label))
+
+
+def test_denormalize_reverses_apply_transforms():
+    photo = np.uint8(np.arange(3 * 32 * 32).reshape(32, 32, 3) % 256)
+    tensor = flashtorch.utils.apply_transforms(photo, size=32)
+    restored = flashtorch.utils.denormalize(tensor)[0].permute(1, 2, 0) * 255
+    assert torch.allclose(restored, torch.from_numpy(photo).float(), atol=1e-3)
+
+
+@pytest.mark.filterwarnings("error::FutureWarning")
+def test_gradient_ascent_raises_the_activation():
+    model = network(nn.ReLU)
+    np.random.seed(0)
+    ascent = flashtorch.activmax.GradientAscent(model, img_size=32)
+    images = ascent.optimize(model[2], 1, num_iter=10)
+    with torch.no_grad():
+        first, last = (model[:3](image)[0, 1].mean() for image in (images[0], images[-1]))
+    assert last > first
+    ascent.visualize(model[2], [0, 1], num_iter=2)
+    ascent.visualize(model[2], 1, num_iter=2)
+    plt.close("all")
+
+
+def test_gradient_ascent_needs_a_convolution_of_three_channels():
+    model = nn.Sequential(nn.Conv2d(1, 4, 3))
+    with pytest.raises(ValueError, match="Conv2d of 3 input channels"):
+        flashtorch.activmax.GradientAscent(model).optimize(model[0], 0)
