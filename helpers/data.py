@@ -7,6 +7,7 @@ import tempfile
 import urllib.error
 import urllib.request
 import zipfile
+import zlib
 from importlib.resources import as_file, files
 from importlib.util import find_spec
 from pathlib import Path
@@ -110,7 +111,7 @@ def _bundled_fashion_mnist(split: str) -> tuple[Tensor, Tensor]:
         try:
             with np.load(path) as arrays:
                 images, labels = arrays[f"{split}_images"], arrays[f"{split}_labels"]
-        except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise ValueError(
                 f"{path} is damaged ({error}). Install the package again, or restore the file "
                 "with git."
@@ -134,7 +135,7 @@ def read_idx(path: str | os.PathLike) -> np.ndarray:
     """
     try:
         raw = gzip.decompress(Path(path).read_bytes())
-    except (EOFError, gzip.BadGzipFile, ValueError) as error:
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ValueError(f"{path} is damaged or truncated ({error}). Fetch it again.") from error
     if len(raw) < 4 or raw[:3] != b"\x00\x00\x08":
         raise ValueError(f"{path} is no IDX file of bytes: it begins with {raw[:4].hex() or 'nil'}")
@@ -184,8 +185,8 @@ def fetch(address: str, target: str | os.PathLike, *, md5: str) -> None:
     """
     target = Path(target)
     part = target.with_name(target.name + ".part")
-    target.parent.mkdir(parents=True, exist_ok=True)
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         _receive(address, part)
     except urllib.error.HTTPError as error:
         # 416: the part is complete already, and the checksum decides.
@@ -195,6 +196,11 @@ def fetch(address: str, target: str | os.PathLike, *, md5: str) -> None:
         raise ConnectionError(
             f"{address} cannot be reached ({error}). Without a network, use the bundled part "
             "(full=False) or files that you have (root=...). What has arrived is kept."
+        ) from error
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f"{error.strerror}: cannot write {part}. Pass root=... to name another folder",
         ) from error
     found = hashlib.md5(part.read_bytes()).hexdigest()
     if found != md5:
