@@ -29,6 +29,9 @@ class ChapterFrame(SphinxTransform):
             box(quote, names)
         if number(docname) is None:
             return
+        for block in self.document.findall(nodes.literal_block):
+            if "%pip" in block.astext():
+                block["language"] = "ipython3"
         title = next(self.document.findall(nodes.title))
         title.insert(0, nodes.Text(f"{number(docname)} · "))
         line = nodes.raw("", header_line(docname, self.config), format="html")

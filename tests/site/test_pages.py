@@ -1,13 +1,17 @@
 """Every page in a real browser: light and dark, wide and narrow."""
 
 import re
+import tomllib
 
 import pytest
+import sphobjinv
+import yaml
 from playwright.sync_api import expect
 
 from tests.notebooks import IDS, PATHS, ROOT, code_cells, read, tags
 from tests.site.conftest import SITE
 
+VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 AXE = (ROOT / "tests" / "site" / "vendor" / "axe.min.js").read_text(encoding="utf-8")
 BOOK = ["index", "how_to_use", "corrections", "notes_map", "glossary", "api", "references"]
 PAGES = [f"book/{name}.html" for name in BOOK]
@@ -77,7 +81,7 @@ def test_chapter_line(open_page, path):
     assert f"torch {executed['torch']}" in line and executed["date"] in line
     assert page.locator("article h1").inner_text().startswith(f"{int(path.stem[:2])} · ")
     colab = page.get_by_role("link", name="Open in Colab").get_attribute("href")
-    assert colab.endswith(f"/blob/v1.0.0/notebooks/{path.stem}.ipynb")
+    assert colab.endswith(f"/blob/v{VERSION}/notebooks/{path.stem}.ipynb")
     source = page.get_by_role("link", name="Download the notebook").get_attribute("href")
     assert (SITE / "notebooks" / source).resolve().read_bytes() == path.read_bytes()
 
@@ -118,6 +122,77 @@ def test_every_correction_has_its_row(open_page):
     assert page.locator("table.generated tbody tr").count() == len(names)
     for name in names:
         assert page.locator(f'a[href$="#correction-{name}"]').count() == 1
+
+
+def descriptions():
+    """Returns each page's metadata, by page."""
+    pattern = r'<meta content="([^"]*)" (?:lang="en" )?(?:name|property)="(description|og:[a-z_]+)"'
+    texts = {path: (SITE / path).read_text(encoding="utf-8") for path in PAGES[:-1]}
+    return {path: [(k, v) for v, k in re.findall(pattern, text)] for path, text in texts.items()}
+
+
+def test_pages_describe_themselves(site):
+    found = descriptions()
+    for path, pairs in found.items():
+        names = [name for name, _ in pairs]
+        assert sorted(names) == ["description", "og:description", "og:site_name", "og:title"], path
+        values = dict(pairs)
+        assert values["description"] == values["og:description"]
+        assert 30 <= len(values["description"]) <= 250 and "{" not in values["description"], path
+        assert values["og:site_name"] == "PyTorch, Executed"
+    texts = [dict(pairs)["description"] for pairs in found.values()]
+    assert len(set(texts)) == len(texts)
+
+
+API = {
+    "01_tensors": ["torch.tensor", "torch.einsum", "torch.from_numpy"],
+    "02_autograd": ["torch.autograd.Function", "torch.func.grad", "torch.no_grad"],
+    "16_training": ["torch.nn.Conv2d", "torch.utils.data.DataLoader", "torch.optim.Adam"],
+}
+
+
+@pytest.mark.parametrize("name", API)
+def test_api_names_in_code_are_links(site, name):
+    text = (SITE / "notebooks" / f"{name}.html").read_text(encoding="utf-8")
+    links = re.findall(r'<a class="sphinx-codeautolink-a" href="([^"]+)"', text)
+    for wanted in API[name]:
+        assert any(
+            link.startswith("https://docs.pytorch.org/docs/stable/") and link.endswith(f"#{wanted}")
+            for link in links
+        ), wanted
+    assert "../book/api.html#helpers.checks.check" in links
+
+
+@pytest.mark.parametrize("project", ["torch", "torchvision"])
+def test_inventories_hold_the_installed_names(project):
+    inventory = sphobjinv.Inventory(ROOT / "book" / "inventories" / f"{project}.inv")
+    known = {item.name: item.uri_expanded for item in inventory.objects}
+    expected = {
+        "torch": {
+            "torch.Tensor.backward": "generated/torch.Tensor.backward.html#torch.Tensor.backward",
+            "torch.nn.init.xavier_normal_": "nn.init.html#torch.nn.init.xavier_normal_",
+            "torch.nn.modules.conv.Conv2d": "generated/torch.nn.Conv2d.html#torch.nn.Conv2d",
+            "torch.nn.Linear.train": "generated/torch.nn.Module.html#torch.nn.Module.train",
+        },
+        "torchvision": {
+            "torchvision.ops.nms": "generated/torchvision.ops.nms.html#torchvision.ops.nms",
+        },
+    }
+    for name, address in expected[project].items():
+        assert known[name] == address
+
+
+def test_the_404_page_works_at_any_depth(open_page, site):
+    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    repository = config["repository"]["url"].rpartition("/")[2]
+    prefix = config["sphinx"]["config"]["notfound_urls_prefix"]
+    assert prefix == f"/{repository}/"
+    text = (SITE / "404.html").read_text(encoding="utf-8")
+    assert "Page not found" in text
+    for address in re.findall(r'(?:href|src)="([^"#]+)"', text):
+        if not re.match(r"(https?|mailto|data):", address):
+            assert address.startswith(prefix), address
+            assert (SITE / address.removeprefix(prefix).partition("?")[0]).exists(), address
 
 
 def test_links_inside_the_book_resolve():
