@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from helpers import checks, compat, data, plotting, training, validation
+    from helpers import checks, compat, data, datasets, plotting, training, validation
     from helpers.checks import check
     from helpers.environment import device, seed_everything, setup
     from helpers.training import EarlyStopping, History, evaluate, fit, train_one_epoch
@@ -18,6 +18,7 @@ _SUBMODULES = (
     "checks",
     "compat",
     "data",
+    "datasets",
     "environment",
     "plotting",
     "training",
@@ -42,6 +43,7 @@ __all__ = [
     "checks",
     "compat",
     "data",
+    "datasets",
     "device",
     "evaluate",
     "fit",
