@@ -38,6 +38,8 @@ MODULES = {
         "torchvision.datasets",
         "torchvision.io",
         "torchvision.models",
+        "torchvision.models.detection",
+        "torchvision.models.segmentation",
         "torchvision.ops",
         "torchvision.transforms.v2",
         "torchvision.transforms.v2.functional",
@@ -68,7 +70,20 @@ PLACES = {
     "#torch.func.functional_call",
     "torch.cuda.is_available": "generated/torch.cuda.is_available.html#torch.cuda.is_available",
     "torch.backends": "backends.html",
+    "torch.autocast": "amp.html#torch.autocast",
+    "torch.amp.autocast": "amp.html#torch.autocast",
+    "torch.amp.is_autocast_available": "amp.html#torch.amp.autocast_mode.is_autocast_available",
+    "torch.GradScaler": "amp.html#gradient-scaling",
+    "torch.amp.GradScaler": "amp.html#gradient-scaling",
+    "torch.utils.tensorboard.SummaryWriter": "tensorboard.html"
+    "#torch.utils.tensorboard.writer.SummaryWriter",
 }
+for _name in ("inference_mode", "set_grad_enabled"):
+    _defined = f"torch.autograd.grad_mode.{_name}"
+    for _module in ("torch", "torch.autograd"):
+        PLACES[f"{_module}.{_name}"] = f"generated/{_defined}.html#{_defined}"
+for _name in ("no_grad", "enable_grad"):
+    PLACES[f"torch.autograd.{_name}"] = f"generated/torch.{_name}.html#torch.{_name}"
 # Classes whose methods have a page each; other classes' methods are anchors of the class's page.
 PAGE_A_METHOD = {"torch.Tensor": "torch.Tensor", "torch.optim.Optimizer": "torch.optim.Optimizer"}
 
@@ -108,7 +123,8 @@ def entries(project: str) -> dict[str, tuple[str, str]]:
 
 
 def address(module: str, name: str) -> str:
-    page = SECTIONS.get(module, f"generated/{name}.html")
+    folder = "models/generated" if module.startswith("torchvision.models") else "generated"
+    page = SECTIONS.get(module, f"{folder}/{name}.html")
     return f"{page}#{name}"
 
 
@@ -133,7 +149,7 @@ def add_method(found: dict, name: str, kind: type, method: str, place: str) -> N
         place = f"generated/torch.nn.Module.html#torch.nn.Module.{method}"
     elif owner is not kind:
         return
-    else:
+    elif "." in place.partition("#")[2]:
         place = f"{place}.{method}"
     for prefix in {name, f"{kind.__module__}.{kind.__qualname__}"}:
         found.setdefault(f"{prefix}.{method}", ("method", place))
