@@ -5,6 +5,8 @@ import re
 from pathlib import Path
 
 import yaml
+from docutils import nodes
+from sphinx.errors import ExtensionError
 
 ROOT = Path(__file__).parents[2]
 CHAPTER = re.compile(r"notebooks/(\d\d)_\w+$")
@@ -20,9 +22,23 @@ def notebook(docname: str) -> dict:
     return json.loads((ROOT / f"{docname}.ipynb").read_text(encoding="utf-8"))
 
 
-def docnames() -> list[str]:
-    """Returns the document names of all chapters that exist, in order."""
-    return [f"notebooks/{path.stem}" for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
+def docnames(env) -> list[str]:
+    """Returns the document names of all chapters that are in the book, in order."""
+    return sorted(name for name in env.found_docs if number(name))
+
+
+def section_title(docname: str, anchor: str) -> str:
+    """Returns the heading of a chapter that has an anchor.
+
+    Raises:
+        ExtensionError: The chapter has no such heading.
+    """
+    for cell in notebook(docname)["cells"]:
+        for line in cell["source"] if cell["cell_type"] == "markdown" else []:
+            title = re.match(r"#+ (.+)", line)
+            if title and nodes.make_id(title[1]) == anchor:
+                return title[1].strip()
+    raise ExtensionError(f"book/notes_map.yml: {docname} has no section '{anchor}'")
 
 
 def corrections(docname: str) -> list[tuple[str, str]]:
