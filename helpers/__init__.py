@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from helpers import checks, compat, data, datasets, plotting, training, validation
+    from helpers import checks, compat, data, datasets, layers, plotting, training, validation
     from helpers.checks import check
     from helpers.environment import device, seed_everything, setup
     from helpers.training import EarlyStopping, History, evaluate, fit, train_one_epoch
@@ -20,6 +20,7 @@ _SUBMODULES = (
     "data",
     "datasets",
     "environment",
+    "layers",
     "plotting",
     "training",
     "validation",
@@ -47,6 +48,7 @@ __all__ = [
     "device",
     "evaluate",
     "fit",
+    "layers",
     "plotting",
     "seed_everything",
     "setup",

@@ -11,9 +11,11 @@ import threading
 import pytest
 from playwright.sync_api import sync_playwright
 
-from tests.notebooks import ROOT
+from tests.notebooks import IDS, ROOT
 
 SITE = ROOT / "_build" / "html"
+BOOK = ["index", "how_to_use", "corrections", "notes_map", "glossary", "api", "references"]
+PAGES = [f"book/{name}.html" for name in BOOK] + [f"notebooks/{name}.html" for name in IDS]
 SOURCES = ("book", "notebooks", "helpers")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
