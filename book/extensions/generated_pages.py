@@ -50,7 +50,7 @@ class Corrections(SphinxDirective):
             for name, text in corrections(docname):
                 words = text.replace("> **The notes say**", "The notes say").lstrip("> ")
                 place = nodes.container(
-                    "", link(name.replace("-", " "), docname, f"correction-{name}")
+                    "", link(name.replace("-", " ").capitalize(), docname, f"correction-{name}")
                 )
                 place += paragraph(chapter)
                 rows.append((place, self.parse(words)))
@@ -84,7 +84,8 @@ class NotesMap(SphinxDirective):
                     places += paragraph(f"{label} (planned)")
                     continue
                 if anchor:
-                    label = f"{number(docname)} · {section_title(docname, anchor)}"
+                    title = section_title(docname, anchor).replace("`", "")
+                    label = f"{number(docname)} · {title}"
                 places += link(label, docname, anchor)
             rows.append((paragraph(entry["section"]), paragraph(entry["names"]), places))
         head = ("Section of the notes", "What it names", "Where it is taught")

@@ -6,8 +6,8 @@ import tomllib
 import pytest
 from playwright.sync_api import expect
 
-from tests.notebooks import IDS, PATHS, ROOT, code_cells, read, tags
-from tests.site.conftest import PAGES, SITE
+from tests.notebooks import ROOT, code_cells, read, tags
+from tests.site.conftest import IDS, PAGES, PATHS, SITE
 
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 AXE = (ROOT / "tests" / "site" / "vendor" / "axe.min.js").read_text(encoding="utf-8")

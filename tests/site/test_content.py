@@ -1,0 +1,207 @@
+"""What is built: links, addresses, descriptions."""
+
+import html
+import re
+from functools import cache
+
+import pytest
+import sphobjinv
+import yaml
+
+from tests import notebooks
+from tests.notebooks import ROOT, code_cells, read, tags
+from tests.site.conftest import FILES, IDS, PAGES, PATHS, SITE
+
+DOCS = {
+    "torch": "https://docs.pytorch.org/docs/stable/",
+    "torchvision": "https://docs.pytorch.org/vision/stable/",
+}
+CODE_LINK = re.compile(r'<a class="sphinx-codeautolink-a" href="([^"]+)"[^>]*>(.*?)</a>', re.S)
+
+pytestmark = pytest.mark.usefixtures("site")
+
+
+def text(path: str) -> str:
+    return (SITE / path).read_text(encoding="utf-8")
+
+
+@cache
+def code_links(name: str) -> set[tuple[str, str]]:
+    """Returns (code, address) of each link in a chapter's code."""
+    found = CODE_LINK.findall(text(f"notebooks/{name}.html"))
+    return {(html.unescape(re.sub(r"<[^>]+>", "", code)), address) for address, code in found}
+
+
+@cache
+def inventory(project: str) -> dict[str, str]:
+    """Returns the address of each name that an inventory holds."""
+    found = sphobjinv.Inventory(ROOT / "book" / "inventories" / f"{project}.inv")
+    return {item.name: item.uri_expanded for item in found.objects}
+
+
+def test_every_notebook_and_page_is_in_the_book():
+    pages = [f"book/{path.stem}" for path in (ROOT / "book").glob("*.md")]
+    assert {*pages, *(f"notebooks/{name}" for name in notebooks.IDS)} == {"book/index", *FILES}
+
+
+LINKS = {
+    "01_tensors": {
+        "torch.tensor": "generated/torch.tensor.html#torch.tensor",
+        "torch.einsum": "generated/torch.einsum.html#torch.einsum",
+        "torch.from_numpy": "generated/torch.from_numpy.html#torch.from_numpy",
+    },
+    "02_autograd": {
+        "torch.autograd.Function": "autograd.html#torch.autograd.Function",
+        "torch.no_grad": "generated/torch.no_grad.html#torch.no_grad",
+    },
+    "16_training": {
+        "nn.Linear": "generated/torch.nn.Linear.html#torch.nn.Linear",
+        "DataLoader": "data.html#torch.utils.data.DataLoader",
+        "torch.optim.Adam": "generated/torch.optim.Adam.html#torch.optim.Adam",
+        "loss.backward": "generated/torch.Tensor.backward.html#torch.Tensor.backward",
+    },
+}
+
+
+@pytest.mark.parametrize("name", LINKS)
+def test_api_names_in_code_lead_to_pytorch(name):
+    for code, address in LINKS[name].items():
+        assert (code, DOCS["torch"] + address) in code_links(name)
+
+
+def test_helpers_in_code_lead_to_their_page():
+    everywhere = set().union(*map(code_links, IDS))
+    for code in ("helpers.check", "helpers.plotting.images", "helpers.setup"):
+        name = {
+            "helpers.check": "helpers.checks.check",
+            "helpers.setup": "helpers.environment.setup",
+        }
+        assert (code, f"../book/api.html#{name.get(code, code)}") in everywhere
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_every_link_in_code_is_a_known_address(name):
+    known = {DOCS[project] + address for project in DOCS for address in inventory(project).values()}
+    links = {address for _, address in code_links(name)}
+    outside = {address for address in links if address.startswith("http")}
+    assert outside, "a chapter's code has links to PyTorch's documentation"
+    assert outside <= known
+    for address in links - outside:
+        page, _, anchor = address.partition("#")
+        assert page == "../book/api.html"
+        assert f'id="{anchor}"' in text("book/api.html")
+
+
+@pytest.mark.parametrize("project", ["torch", "torchvision"])
+def test_inventories_hold_the_installed_names(project):
+    known = inventory(project)
+    expected = {
+        "torch": {
+            "torch.Tensor.backward": "generated/torch.Tensor.backward.html#torch.Tensor.backward",
+            "torch.inference_mode": "generated/torch.autograd.grad_mode.inference_mode.html"
+            "#torch.autograd.grad_mode.inference_mode",
+            "torch.amp.autocast": "amp.html#torch.autocast",
+            "torch.utils.tensorboard.writer.SummaryWriter.add_scalar": "tensorboard.html"
+            "#torch.utils.tensorboard.writer.SummaryWriter.add_scalar",
+            "torch.nn.init.xavier_normal_": "nn.init.html#torch.nn.init.xavier_normal_",
+            "torch.nn.modules.conv.Conv2d": "generated/torch.nn.Conv2d.html#torch.nn.Conv2d",
+            "torch.nn.Linear.train": "generated/torch.nn.Module.html#torch.nn.Module.train",
+        },
+        "torchvision": {
+            "torchvision.models.resnet18": "models/generated/torchvision.models.resnet18.html"
+            "#torchvision.models.resnet18",
+            "torchvision.transforms.v2.Resize": "generated/torchvision.transforms.v2.Resize.html"
+            "#torchvision.transforms.v2.Resize",
+            "torchvision.ops.nms": "generated/torchvision.ops.nms.html#torchvision.ops.nms",
+        },
+    }
+    for name, address in expected[project].items():
+        assert known[name] == address
+
+
+def descriptions(path: str) -> dict[str, str]:
+    pattern = r'<meta content="([^"]*)" (?:name|property)="(description|og:[a-z_]+)"'
+    pairs = re.findall(pattern, text(path))
+    assert len(pairs) == len({name for _, name in pairs}), f"{path} says something twice"
+    return {name: html.unescape(value) for value, name in pairs}
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_pages_describe_themselves(path):
+    found = descriptions(path)
+    assert set(found) == {"description", "og:description", "og:site_name", "og:title"}
+    assert found["description"] == found["og:description"]
+    assert 30 <= len(found["description"]) <= 200
+    assert found["og:site_name"] == "PyTorch, Executed"
+    assert found["og:title"] in re.sub(r"<[^>]+>", "", text(path))
+
+
+def test_descriptions_differ():
+    found = [descriptions(path)["description"] for path in PAGES]
+    assert len(set(found)) == len(found)
+
+
+@pytest.mark.parametrize("path", PATHS, ids=IDS)
+def test_no_solution_leaks_into_a_description(path):
+    description = descriptions(f"notebooks/{path.stem}.html")["description"]
+    promise = " ".join(read(path).cells[0].source.split())
+    assert description.rstrip("….") in promise.replace("`", "").replace("*", "")
+    for cell in code_cells(path):
+        if "solution" in tags(cell):
+            for line in cell.source.splitlines()[1:]:
+                assert len(line.strip()) < 12 or line.strip() not in description
+
+
+def test_addresses_of_the_404_page_have_the_prefix_and_exist():
+    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    owner, name = config["repository"]["url"].split("/")[-2:]
+    prefix = config["sphinx"]["config"]["notfound_urls_prefix"]
+    assert prefix == ("/" if name.lower() == f"{owner.lower()}.github.io" else f"/{name}/")
+    for address in re.findall(r'(?:href|src)="([^"#]+)"', text("404.html")):
+        if not re.match(r"(https?|mailto|data):", address):
+            assert address.startswith(prefix), address
+            assert (SITE / address.removeprefix(prefix).partition("?")[0]).exists(), address
+
+
+def test_links_inside_the_book_resolve():
+    ids = {}
+    for path in PAGES:
+        file = SITE / path
+        for href in re.findall(r'<a[^>]* href="([^"]+)"', text(path)):
+            if re.match(r"(https?|mailto|javascript):", href):
+                continue
+            where, _, anchor = href.partition("#")
+            target = (file.parent / where.partition("?")[0]).resolve() if where else file
+            assert target.exists(), f"{path}: {href}"
+            if anchor and target.suffix == ".html":
+                if target not in ids:
+                    content = target.read_text(encoding="utf-8")
+                    ids[target] = set(re.findall(r' id="([^"]+)"', content))
+                assert anchor in ids[target], f"{path}: {href}"
+
+
+def test_the_landing_page_links_the_chapters_that_exist():
+    page = text("book/index.html")
+    for part in yaml.safe_load((ROOT / "book" / "course.yml").read_text(encoding="utf-8")):
+        for chapter in part["chapters"]:
+            linked = f'class="course-card" href="../notebooks/{chapter["name"]}.html"' in page
+            assert linked == (chapter["name"] in IDS), chapter["name"]
+    assert page.count('"course-card') == 26
+
+
+def test_the_map_of_the_notes_leads_to_sections_of_the_chapters_that_exist():
+    entries = yaml.safe_load((ROOT / "book" / "notes_map.yml").read_text(encoding="utf-8"))
+    page = text("book/notes_map.html")
+    rows = re.findall(r"<tr.*?</tr>", page, re.S)[1:]
+    assert len(rows) == len(entries)
+    for entry, row in zip(entries, rows, strict=True):
+        for where in entry["chapters"]:
+            name, _, anchor = where.partition("#")
+            address = f"../notebooks/{name}.html" + (f"#{anchor}" if anchor else "")
+            assert (f'href="{address}"' in row) == (name in IDS), where
+
+
+def test_every_chapter_that_exists_is_in_the_map_of_the_notes():
+    entries = yaml.safe_load((ROOT / "book" / "notes_map.yml").read_text(encoding="utf-8"))
+    mapped = {where.partition("#")[0] for entry in entries for where in entry["chapters"]}
+    assert set(IDS) - mapped <= {"26_capstone"}
