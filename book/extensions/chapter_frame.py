@@ -6,6 +6,7 @@ import re
 from chapters import corrections, notebook, number
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
 from sphinx.transforms import SphinxTransform
 
 BOXES = {
@@ -72,7 +73,11 @@ def header_line(docname: str, config) -> str:
         for cell in content["cells"]
         if cell["cell_type"] == "markdown"
     )
-    run = content["metadata"]["executed"]
+    run = content["metadata"].get("executed")
+    if run is None:
+        raise ExtensionError(
+            f"{docname} was never executed: make execute CHAPTER={number(docname):02}"
+        )
     options = config.html_theme_options
     repository = options["repository_url"].removeprefix("https://github.com/")
     branch = options["repository_branch"]
