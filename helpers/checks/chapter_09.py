@@ -102,7 +102,7 @@ def spreads(answer: Any) -> str:
     require(
         not close(
             torch.tensor(found),
-            torch.tensor([m.weight.std() for m in (net[0], net[2][0], net[2][1])]),
+            torch.tensor([m.weight.std().item() for m in (net[0], net[2][0], net[2][1])]),
         ),
         "These are the spreads of the weights: the outputs are asked for.",
     )
