@@ -2,6 +2,7 @@
 
 import html
 import re
+import tomllib
 from functools import cache
 
 import pytest
@@ -12,6 +13,7 @@ from tests import notebooks
 from tests.notebooks import ROOT, code_cells, read, tags
 from tests.site.conftest import FILES, IDS, PAGES, PATHS, SITE
 
+VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 DOCS = {
     "torch": "https://docs.pytorch.org/docs/stable/",
     "torchvision": "https://docs.pytorch.org/vision/stable/",
@@ -152,6 +154,21 @@ def test_no_solution_leaks_into_a_description(path):
                 assert len(line.strip()) < 12 or line.strip() not in description
 
 
+@pytest.mark.parametrize("path", PATHS, ids=IDS)
+def test_chapter_line(path):
+    page = text(f"notebooks/{path.stem}.html")
+    line = page.partition('<div class="chapter-line">')[2].partition("</div>")[0]
+    executed = read(path).metadata["executed"]
+    assert f"executed on {executed['date']} with Python {executed['python']}" in line
+    assert f"torch {executed['torch']}, torchvision {executed['torchvision']}" in line
+    assert re.search(r"\d+ min to read · about \d+ s to run", line)
+    assert f"<h1>{int(path.stem[:2])} · " in page
+    colab, source = re.findall(r'href="([^"]+)"', line)
+    assert colab.startswith("https://colab.research.google.com/github/")
+    assert colab.endswith(f"/blob/v{VERSION}/notebooks/{path.stem}.ipynb")
+    assert (SITE / "notebooks" / source).resolve().read_bytes() == path.read_bytes()
+
+
 def test_addresses_of_the_404_page_have_the_prefix_and_exist():
     config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
     owner, name = config["repository"]["url"].split("/")[-2:]
@@ -186,7 +203,7 @@ def test_the_landing_page_links_the_chapters_that_exist():
         for chapter in part["chapters"]:
             linked = f'class="course-card" href="../notebooks/{chapter["name"]}.html"' in page
             assert linked == (chapter["name"] in IDS), chapter["name"]
-    assert page.count('"course-card') == 26
+    assert len(re.findall(r'class="course-card[ "]', page)) == 26
 
 
 def test_the_map_of_the_notes_leads_to_sections_of_the_chapters_that_exist():
