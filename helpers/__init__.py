@@ -9,7 +9,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from helpers import checks, compat, data, datasets, layers, plotting, training, validation
+    from helpers import (
+        checks,
+        compat,
+        data,
+        datasets,
+        layers,
+        models,
+        plotting,
+        training,
+        validation,
+    )
     from helpers.checks import check
     from helpers.environment import device, seed_everything, setup
     from helpers.training import EarlyStopping, History, evaluate, fit, train_one_epoch
@@ -21,6 +31,7 @@ _SUBMODULES = (
     "datasets",
     "environment",
     "layers",
+    "models",
     "plotting",
     "training",
     "validation",
@@ -49,6 +60,7 @@ __all__ = [
     "evaluate",
     "fit",
     "layers",
+    "models",
     "plotting",
     "seed_everything",
     "setup",

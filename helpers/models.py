@@ -1,0 +1,96 @@
+"""Networks that chapters build and that later chapters and tools use again.
+
+The definitions equal the chapters', but for docstrings and type annotations: a test compares them.
+"""
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+
+class AlexNet(nn.Module):
+    """AlexNet in one tower: 96 to 384 channels, for images of 224 pixels.
+
+    Args:
+        channels: Channels of the images.
+        classes: How many logits come out.
+
+    Shape:
+        Input (N, channels, 224, 224), output (N, classes).
+
+    Source: A. Krizhevsky, I. Sutskever, G. Hinton, ImageNet classification with deep convolutional
+    neural networks, NeurIPS 2012.
+    """
+
+    def __init__(self, channels: int = 1, classes: int = 10) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(channels, 96, 11, stride=4),
+            nn.ReLU(),
+            nn.MaxPool2d(3, 2),
+            nn.Conv2d(96, 256, 5, padding=2),
+            nn.ReLU(),
+            nn.MaxPool2d(3, 2),
+            nn.Conv2d(256, 384, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(384, 384, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(384, 256, 3, padding=1),
+            nn.ReLU(),
+            nn.MaxPool2d(3, 2),
+            nn.Flatten(),
+        )
+        self.classifier = nn.Sequential(
+            nn.Linear(256 * 5 * 5, 4096),
+            nn.ReLU(),
+            nn.Dropout(0.5),
+            nn.Linear(4096, 4096),
+            nn.ReLU(),
+            nn.Dropout(0.5),
+            nn.Linear(4096, classes),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.classifier(self.features(x))
+
+
+class SmallAlexNet(nn.Module):
+    """AlexNet's plan for images of 28 pixels and ten classes: 117,000 parameters.
+
+    Args:
+        activation: Makes the non-linearity after each hidden layer.
+        dropout: Probability of the two dropout layers, in [0, 1].
+
+    Shape:
+        Input (N, 1, 28, 28), output (N, 10).
+    """
+
+    def __init__(self, activation: Callable[[], nn.Module] = nn.ReLU, dropout: float = 0.5) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(1, 16, 7, stride=2, padding=3),
+            activation(),
+            nn.Conv2d(16, 32, 5, padding=2),
+            activation(),
+            nn.MaxPool2d(3, 2),
+            nn.Conv2d(32, 48, 3, padding=1),
+            activation(),
+            nn.Conv2d(48, 48, 3, padding=1),
+            activation(),
+            nn.Conv2d(48, 32, 3, padding=1),
+            activation(),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+        )
+        self.classifier = nn.Sequential(
+            nn.Linear(32 * 3 * 3, 128),
+            activation(),
+            nn.Dropout(dropout),
+            nn.Linear(128, 128),
+            activation(),
+            nn.Dropout(dropout),
+            nn.Linear(128, 10),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.classifier(self.features(x))

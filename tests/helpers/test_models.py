@@ -1,0 +1,25 @@
+"""The networks: shapes, parameters, and that every parameter gets a gradient."""
+
+import pytest
+import torch
+from torch import nn
+
+from helpers.models import AlexNet, SmallAlexNet
+
+
+@pytest.mark.parametrize(("channels", "classes"), [(1, 10), (3, 4)])
+def test_alexnet(channels, classes):
+    model = AlexNet(channels, classes)
+    assert tuple(model(torch.zeros(2, channels, 224, 224)).shape) == (2, classes)
+    weights = 96 * channels * 121 + 96 + 4097 * classes
+    assert sum(p.numel() for p in model.parameters()) == 46_712_064 + weights
+
+
+@pytest.mark.parametrize("activation", [nn.ReLU, nn.Tanh])
+def test_small_alexnet(activation):
+    model = SmallAlexNet(activation, dropout=0.0)
+    assert sum(isinstance(m, activation) for m in model.modules()) == 7
+    logits = model(torch.randn(3, 1, 28, 28))
+    assert tuple(logits.shape) == (3, 10)
+    logits.sum().backward()
+    assert all(p.grad.abs().sum() > 0 for p in model.parameters())
