@@ -34,6 +34,7 @@ _SUBMODULES = (
     "models",
     "plotting",
     "training",
+    "unet",
     "validation",
 )
 _FUNCTIONS = {
@@ -66,6 +67,7 @@ __all__ = [
     "setup",
     "train_one_epoch",
     "training",
+    "unet",
     "validation",
 ]
 

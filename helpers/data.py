@@ -37,6 +37,9 @@ _FASHION_PREFIX = {"train": "train", "test": "t10k"}
 _FASHION_SIZE = {"train": 60_000, "test": 10_000}
 _DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 
+GROUND = 20
+"""Grey level up to which a pixel of a Fashion-MNIST image is ground, for ``composites``."""
+
 PHOTOS = {
     "astronaut": "skimage",
     "brick": "skimage",
@@ -301,3 +304,58 @@ def digits() -> tuple[Tensor, Tensor]:
     bunch = load_digits()
     images = torch.from_numpy(bunch.images).float().unsqueeze(1) / 16
     return images, torch.from_numpy(bunch.target).long()
+
+
+def composites(
+    count: int,
+    *,
+    seed: int,
+    split: Literal["train", "test"] = "train",
+    size: int = 48,
+    garments: int = 2,
+) -> tuple[Tensor, Tensor]:
+    """Returns garments of Fashion-MNIST pasted onto photographed textures, with exact masks.
+
+    The two splits share neither garments nor texture: the left three quarters of each photograph
+    are for training, the right quarter is for testing.
+
+    Args:
+        count: How many pictures, at least 1.
+        seed: Of the generator that chooses; equal seeds give equal pictures.
+        split: Where garments and textures come from.
+        size: Side of the pictures in pixels, from 28 to 128.
+        garments: How many are pasted onto each picture, later ones over earlier ones; at least 1.
+
+    Returns:
+        Pictures, float32 in [0, 1], shape (N, 1, size, size), and masks, int64, 1 where a garment
+        is and 0 elsewhere, shape (N, size, size).
+
+    Raises:
+        ValueError: An argument is out of range.
+    """
+    if count < 1 or garments < 1:
+        raise ValueError(f"count and garments must be at least 1, got {count} and {garments}")
+    if not 28 <= size <= 128:
+        raise ValueError(f"size must be 28 to 128, got {size}")
+    sources, _ = fashion_mnist(split)
+    columns = slice(None, 384) if split == "train" else slice(384, None)
+    textures = [photo(name)[0, :, columns] for name in ("brick", "grass", "gravel")]
+    generator = torch.Generator().manual_seed(seed)
+
+    def draw(end: int) -> int:
+        return int(torch.randint(end, (1,), generator=generator))
+
+    pictures = torch.empty(count, 1, size, size, dtype=torch.uint8)
+    masks = torch.zeros(count, size, size, dtype=torch.int64)
+    for picture, mask in zip(pictures[:, 0], masks, strict=True):
+        texture = textures[draw(len(textures))]
+        top, left = (draw(side - size + 1) for side in texture.shape)
+        picture.copy_(texture[top : top + size, left : left + size])
+        for _ in range(garments):
+            garment = sources[draw(len(sources)), 0]
+            top, left = draw(size - 27), draw(size - 27)
+            place = (slice(top, top + 28), slice(left, left + 28))
+            inside = garment > GROUND
+            picture[place][inside] = garment[inside]
+            mask[place][inside] = 1
+    return pictures.float() / 255, masks

@@ -1,0 +1,35 @@
+"""The U-Net: sizes, wrong input, gradients."""
+
+import pytest
+import torch
+
+from helpers.unet import UNet
+
+
+@pytest.mark.parametrize("skip", [True, False])
+@pytest.mark.parametrize("size", [(48, 48), (49, 50), (37, 61), (8, 8), (9, 15)])
+def test_every_size_comes_back(size, skip):
+    net = UNet(3, 5, skip=skip).eval()
+    assert tuple(net(torch.zeros(2, 3, *size)).shape) == (2, 5, *size)
+
+
+@pytest.mark.parametrize("widths", [(4, 8), (4, 8, 12), (4, 6, 8, 10)])
+def test_every_parameter_gets_a_gradient(widths):
+    torch.manual_seed(0)
+    net = UNet(widths=widths)
+    net(torch.randn(2, 1, 32, 32)).square().sum().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in net.parameters())
+
+
+def test_without_skips_only_the_size_is_used():
+    net = UNet(skip=False).eval()
+    up, x = net.ups[0], torch.randn(1, 32, 6, 6)
+    with torch.no_grad():
+        assert torch.equal(up(x, torch.zeros(1, 24, 12, 12)), up(x, torch.ones(1, 24, 12, 12)))
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 48, 48), (1, 48, 48), (1, 1, 7, 48), (1, 1, 48, 2)])
+def test_wrong_images_are_named(shape):
+    with pytest.raises(ValueError, match=r"images must have shape \(N, 1, H, W\)") as caught:
+        UNet()(torch.zeros(shape))
+    assert str(shape) in str(caught.value)
