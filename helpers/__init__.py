@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         layers,
         models,
         plotting,
+        pretrained,
         training,
         validation,
     )
@@ -33,6 +34,7 @@ _SUBMODULES = (
     "layers",
     "models",
     "plotting",
+    "pretrained",
     "training",
     "unet",
     "validation",
@@ -63,6 +65,7 @@ __all__ = [
     "layers",
     "models",
     "plotting",
+    "pretrained",
     "seed_everything",
     "setup",
     "train_one_epoch",

@@ -186,7 +186,7 @@ def shared():
     """Returns what the modules of helpers define for readers, by name."""
     found = {}
     for module in pkgutil.iter_modules(helpers.__path__):
-        if module.name in ("checks", "compat", "data", "environment", "plotting", "validation"):
+        if module.name in ("checks", "compat", "data", "environment", "plotting", "pretrained", "validation"):
             continue
         members = vars(importlib.import_module(f"helpers.{module.name}"))
         for name, thing in members.items():
