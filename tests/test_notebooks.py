@@ -182,11 +182,15 @@ def bare(node):
     return ast.unparse(node)
 
 
+# Modules whose names chapters may use for something else: no chapter builds what they hold.
+NOT_SHOWN = {"checks", "compat", "data", "environment", "plotting", "pretrained", "validation"}
+
+
 def shared():
     """Returns what the modules of helpers define for readers, by name."""
     found = {}
     for module in pkgutil.iter_modules(helpers.__path__):
-        if module.name in ("checks", "compat", "data", "environment", "plotting", "pretrained", "validation"):
+        if module.name in NOT_SHOWN:
             continue
         members = vars(importlib.import_module(f"helpers.{module.name}"))
         for name, thing in members.items():

@@ -50,5 +50,5 @@ def test_no_connection_is_told_with_a_way_out(monkeypatch):
         raise URLError("no route to host")
 
     monkeypatch.setattr(WeightsEnum, "get_state_dict", unreachable)
-    with pytest.raises(ConnectionError, match="resnet18.*no route.*efficientnet_lite0"):
+    with pytest.raises(ConnectionError, match=r"resnet18.*no route.*efficientnet_lite0"):
         pretrained.network("resnet18")
