@@ -1,0 +1,75 @@
+"""Losses for masks: limits, gradients, invariances, wrong input."""
+
+import pytest
+import torch
+from torch.autograd import gradcheck
+from torch.nn import functional as F
+
+from helpers.losses import CombinedLoss, FocalLoss, dice_loss, soft_iou_loss
+
+LOSSES = [
+    dice_loss,
+    soft_iou_loss,
+    FocalLoss(),
+    CombinedLoss([F.binary_cross_entropy_with_logits, dice_loss], [0.5, 2.0]),
+]
+every_loss = pytest.mark.parametrize("loss", LOSSES)
+
+
+@pytest.fixture
+def sample():
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(5, 1, 8, 8, generator=generator)
+    return logits, (torch.rand(5, 1, 8, 8, generator=generator) < 0.3).float()
+
+
+@every_loss
+def test_perfect_and_opposite_answers(loss, sample):
+    _, masks = sample
+    assert loss(masks * 60 - 30, masks) < 1e-3
+    assert loss(30 - masks * 60, masks) > 0.9
+
+
+@every_loss
+def test_gradients(loss, sample):
+    logits, masks = (value[:2, :, :3, :3].double() for value in sample)
+    assert gradcheck(loss, (logits.requires_grad_(), masks))
+
+
+@every_loss
+def test_order_and_number_of_pictures_do_not_matter(loss, sample):
+    logits, masks = sample
+    value = loss(logits, masks)
+    torch.testing.assert_close(loss(logits.flip(0), masks.flip(0)), value)
+    torch.testing.assert_close(loss(logits.repeat(3, 1, 1, 1), masks.repeat(3, 1, 1, 1)), value)
+
+
+@every_loss
+@pytest.mark.parametrize("fill", [0.0, 1.0])
+def test_empty_and_full_masks_are_finite(loss, fill):
+    logits = torch.full((2, 1, 4, 4), -300.0, requires_grad=True)
+    value = loss(logits, torch.full((2, 1, 4, 4), fill))
+    value.backward()
+    assert value.isfinite() and logits.grad.isfinite().all()
+
+
+def test_focal_without_gamma_is_cross_entropy(sample):
+    expected = F.binary_cross_entropy_with_logits(*sample)
+    torch.testing.assert_close(FocalLoss(0)(*sample), expected)
+
+
+def test_the_combination_weighs(sample):
+    combined = CombinedLoss([dice_loss, soft_iou_loss], [3.0, 0.5])
+    expected = 3 * dice_loss(*sample) + 0.5 * soft_iou_loss(*sample)
+    torch.testing.assert_close(combined(*sample), expected)
+
+
+@pytest.mark.parametrize("loss", [dice_loss, soft_iou_loss])
+def test_wrong_input_is_named(loss, sample):
+    logits, masks = sample
+    with pytest.raises(ValueError, match=r"one shape, got \(5, 1, 8, 8\) and \(5, 8, 8\)"):
+        loss(logits, masks[:, 0])
+    with pytest.raises(TypeError, match=r"masks must be a floating-point.*got torch.bool"):
+        loss(logits, masks > 0)
+    with pytest.raises(TypeError, match=r"logits must be a floating-point.*got list"):
+        loss([1.0], masks)
