@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from helpers import (
+        checkpoints,
         checks,
         compat,
         data,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from helpers.training import EarlyStopping, History, evaluate, fit, train_one_epoch
 
 _SUBMODULES = (
+    "checkpoints",
     "checks",
     "compat",
     "data",
@@ -57,6 +59,7 @@ __all__ = [
     "EarlyStopping",
     "History",
     "check",
+    "checkpoints",
     "checks",
     "compat",
     "data",

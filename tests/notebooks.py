@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import nbformat
+from IPython.core.inputtransformer2 import TransformerManager
 
 ROOT = Path(__file__).parents[1]
 PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -19,3 +20,8 @@ def code_cells(path: Path) -> list[nbformat.NotebookNode]:
 
 def tags(cell: nbformat.NotebookNode) -> list[str]:
     return list(cell.metadata.get("tags", []))
+
+
+def python(cell: nbformat.NotebookNode) -> str:
+    """Returns the cell's code with magics, such as ``%run``, turned into calls."""
+    return TransformerManager().transform_cell(cell.source)

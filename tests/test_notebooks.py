@@ -12,7 +12,7 @@ import pytest
 import helpers
 from helpers.checks import machinery
 from tests.comparison import Tolerance
-from tests.notebooks import IDS, PATHS, ROOT, code_cells, read, tags
+from tests.notebooks import IDS, PATHS, ROOT, code_cells, python, read, tags
 
 every_notebook = pytest.mark.parametrize("path", PATHS, ids=IDS)
 KNOWN_TAGS = {"setup", "predict", "hide-output", "hide-cell", "exercise", "solution"}
@@ -175,7 +175,9 @@ def bare(node):
     for part in ast.walk(node):
         if isinstance(part, ast.FunctionDef):
             part.returns = None
-            for argument in [*part.args.args, *part.args.kwonlyargs, *part.args.posonlyargs]:
+            given = part.args
+            named = [*given.args, *given.kwonlyargs, *given.posonlyargs]
+            for argument in filter(None, [*named, given.vararg, given.kwarg]):
                 argument.annotation = None
         if isinstance(part, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(part):
             part.body = part.body[1:]
@@ -207,9 +209,9 @@ def definitions(path):
     """Returns the chapter's functions and classes outside exercises that helpers has as well."""
     found = {}
     for cell in code_cells(path):
-        if {"exercise", "solution"} & set(tags(cell)) or "%pip" in cell.source:
+        if {"exercise", "solution"} & set(tags(cell)):
             continue
-        for node in ast.parse(cell.source).body:
+        for node in ast.parse(python(cell)).body:
             if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name in SHARED:
                 found[node.name] = bare(node)
     return found

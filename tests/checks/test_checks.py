@@ -14,7 +14,7 @@ import pytest
 import helpers
 from helpers import checks
 from helpers.checks import machinery
-from tests.notebooks import IDS, PATHS, code_cells, tags
+from tests.notebooks import IDS, PATHS, code_cells, python, tags
 
 CHAPTERS = [name[:2] for name in IDS]
 MODULES = {chapter: import_module(f"tests.checks.chapter_{chapter}") for chapter in CHAPTERS}
@@ -58,7 +58,7 @@ def imports(path):
     names = {}
     for cell in code_cells(path)[1:]:
         nodes = [
-            n for n in ast.parse(cell.source).body if isinstance(n, ast.Import | ast.ImportFrom)
+            n for n in ast.parse(python(cell)).body if isinstance(n, ast.Import | ast.ImportFrom)
         ]
         exec(ast.unparse(nodes), names)
     return names | {"helpers": helpers}

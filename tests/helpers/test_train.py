@@ -1,0 +1,134 @@
+"""The training command: options, errors, exit status, interruption and resumption."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from helpers.checkpoints import load_checkpoint
+from helpers.train import _main, read_options
+
+SHORT = ["--model", "linear", "--images", "600", "--epochs", "2", "--device", "cpu"]
+
+
+def test_the_command_line_wins_over_the_file_and_the_file_over_the_default(tmp_path):
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"lr": 0.5, "batch_size": 7, "augment": True}))
+    options = read_options(["out", "--lr", "0.25", "--config", str(config), "--no-augment"])
+    assert (options.lr, options.batch_size, options.augment, options.epochs) == (0.25, 7, False, 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["out", "--lr", "fast"], "argument --lr: invalid float value: 'fast'"),
+        (["out", "--lr", "-1"], "argument --lr: must be above 0, got -1"),
+        (["out", "--lr", "inf"], "argument --lr: must be above 0, got inf"),
+        (["out", "--epochs", "1.5"], "argument --epochs: invalid int value: '1.5'"),
+        (["out", "--model", "resnet"], "argument --model: invalid choice: 'resnet'"),
+        (["out", "--rate", "1"], "unrecognized arguments: --rate"),
+        ([], "the following arguments are required: output"),
+        (["out", "--config", "missing.json"], "argument --config: missing.json cannot be read"),
+    ],
+)
+def test_a_wrong_argument_is_named(capsys, arguments, told):
+    with pytest.raises(SystemExit) as caught:
+        read_options(arguments)
+    assert caught.value.code == 2
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("{", "cannot be read"),
+        ("[1]", "must hold an object of options"),
+        ('{"rate": 1}', "unknown options ['rate']"),
+        ('{"output": "x"}', "unknown options ['output']"),
+        ('{"lr": "fast"}', "argument --lr: invalid float value: 'fast'"),
+        ('{"epochs": -3}', "argument --epochs: must be above 0, got -3"),
+    ],
+)
+def test_a_wrong_config_file_is_named(capsys, tmp_path, text, told):
+    config = tmp_path / "config.json"
+    config.write_text(text)
+    with pytest.raises(SystemExit) as caught:
+        read_options(["out", "--config", str(config)])
+    assert caught.value.code == 2
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("model", ["linear", "alexnet"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+@pytest.mark.parametrize("schedule", ["constant", "cosine", "one-cycle"])
+def test_every_choice_runs(tmp_path, capsys, model, optimizer, schedule):
+    arguments = ["--model", model, "--optimizer", optimizer, "--schedule", schedule]
+    assert _main([str(tmp_path), *arguments, "--images", "100", "--epochs", "1"]) == 0
+    assert "epoch 1: loss" in capsys.readouterr().out
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert result["settings"]["schedule"] == schedule
+    assert 0 <= result["history"][0]["accuracy"] <= 1
+
+
+def test_half_precision_and_mirroring_run(tmp_path):
+    arguments = [str(tmp_path), *SHORT, "--precision", "bfloat16", "--augment"]
+    assert _main(arguments) == 0
+
+
+def test_more_images_than_there_are(tmp_path, capsys):
+    assert _main([str(tmp_path), "--images", "10001"]) == 1
+    assert "--images must be at most 10000, got 10001" in capsys.readouterr().err
+
+
+def test_no_cuda_is_told(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert _main([str(tmp_path), "--device", "cuda"]) == 1
+    assert "--device cuda: there is no CUDA device" in capsys.readouterr().err
+
+
+def test_resuming_nothing_or_something_else_is_refused(tmp_path, capsys):
+    assert _main([str(tmp_path), *SHORT, "--resume"]) == 1
+    assert "there is no checkpoint" in capsys.readouterr().err
+    assert _main([str(tmp_path), *SHORT]) == 0
+    assert _main([str(tmp_path), *SHORT, "--lr", "1", "--seed", "5", "--resume"]) == 1
+    assert "had other values of: lr, seed" in capsys.readouterr().err
+
+
+def test_a_loss_that_explodes_ends_the_run(tmp_path, capsys):
+    arguments = [str(tmp_path), "--optimizer", "sgd", "--lr", "1e30", "--images", "640"]
+    assert _main(arguments) == 1
+    assert "lower --lr" in capsys.readouterr().err
+
+
+def test_an_output_that_is_a_file(tmp_path, capsys):
+    (tmp_path / "taken").write_text("")
+    assert _main([str(tmp_path / "taken"), *SHORT]) == 1
+    assert "taken" in capsys.readouterr().err
+
+
+def test_interrupted_and_resumed_equals_unbroken(tmp_path):
+    arguments = ["--images", "3000", "--epochs", "3", "--device", "cpu", "--augment"]
+    command = [sys.executable, "-m", "helpers.train"]
+    subprocess.run([*command, str(tmp_path / "whole"), *arguments], check=True, capture_output=True)
+
+    broken = [*command, str(tmp_path / "broken"), *arguments]
+    process = subprocess.Popen(broken, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout.readline().startswith("epoch 1")
+    time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted; saved to" in errors and "--resume" in errors
+    assert not (tmp_path / "broken" / "result.json").exists()
+
+    subprocess.run([*broken, "--resume"], check=True, capture_output=True)
+    whole, resumed = (
+        load_checkpoint(tmp_path / name / "checkpoint.pt") for name in ("whole", "broken")
+    )
+    assert whole["history"] == resumed["history"]
+    for name, value in whole["model"].items():
+        assert torch.equal(value, resumed["model"][name]), name
