@@ -1,4 +1,8 @@
-"""Measures the book and prints one table. Run by hand: make bench (or -m tests.benchmarks)."""
+"""Measures the book and prints one table. Run by hand: make bench (or -m tests.benchmarks).
+
+``-m tests.benchmarks precision`` prints only autocast, channels_last and torch.compile against the
+plain training step.
+"""
 
 import http.server
 import os
@@ -26,6 +30,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import helpers
+from tests.benchmarks.precision import ratios
 
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "_build" / "html"
@@ -187,10 +192,20 @@ def page_weights(pages: list[str]) -> dict[str, float]:
     return weights
 
 
+def precision() -> None:
+    print(ROW.format("training step", "of plain's", ""))
+    for name, ratio in ratios().items():
+        print(ROW.format(name, ratio if isinstance(ratio, str) else f"{ratio:.2f}", ""), flush=True)
+
+
 def main() -> None:
+    if sys.argv[1:] not in ([], ["precision"]):
+        sys.exit(f"usage: python -m tests.benchmarks [precision]; got {' '.join(sys.argv[1:])}")
     threads = torch.get_num_threads()
     print(f"Python {sys.version.split()[0]}, torch {torch.__version__}, {helpers.device()}, "
           f"{threads} threads\n")  # fmt: skip
+    if sys.argv[1:]:
+        return precision()
     print(ROW.format("notebook", "seconds", "peak MiB"))
     total = 0.0
     for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")):
@@ -208,6 +223,9 @@ def main() -> None:
     print("\n" + ROW.format("training (fit: at least 0.97)", "images/s", "of bare's"))
     for name, (rate, (low, middle, high)) in training().items():
         print(ROW.format(name, f"{rate:.0f}", f"{middle:.3f}"), f"  quartiles {low:.3f} {high:.3f}")
+
+    print()
+    precision()
 
     cold, warm = site()
     print("\n" + ROW.format("site", "seconds", ""))
