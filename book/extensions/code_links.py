@@ -5,6 +5,7 @@
 - It forgets what it read of files other than .rst. Here it remembers the chapters.
 - PyTorch's built-in functions carry no annotations, so it does not know that they return tensors.
   The stub files that come with PyTorch do.
+- Cells may hold line magics, such as %run.
 """
 
 import json
@@ -15,7 +16,7 @@ from typing import get_type_hints
 
 import torch
 from sphinx.application import Sphinx
-from sphinx_codeautolink.extension import SphinxCodeAutoLink, resolve
+from sphinx_codeautolink.extension import SphinxCodeAutoLink, block, resolve
 from sphinx_codeautolink.extension import cache as stored
 from sphinx_codeautolink.extension.block import CodeExample, Name, SourceTransform
 
@@ -67,6 +68,7 @@ def read(self: stored.DataCache) -> None:
 def setup(app: Sphinx) -> dict:
     app.setup_extension("sphinx_codeautolink")
     resolve.call_value = call_value
+    block.BUILTIN_BLOCKS["python"] = block.clean_ipython
     stored.DataCache.read = read
     written: set[str] = set()
     owners = (

@@ -11,12 +11,13 @@
 Source: https://numpy.org/devdocs/numpy_2_0_migration_guide.html
 """
 
-import sys
 from collections.abc import Callable
 from types import ModuleType
 
 import cv2
 import numpy as np
+
+from helpers.compat import stand_in
 
 _SCTYPES = {
     "float": [np.float16, np.float32, np.float64, np.longdouble],
@@ -67,4 +68,4 @@ def _load() -> ModuleType:
 
 
 # The reader gets the package, not this module.
-sys.modules[__name__] = _load()
+stand_in(__name__, _load())

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import warnings
+from importlib import import_module
 
 import cv2
 import matplotlib.pyplot as plt
@@ -292,3 +293,10 @@ def test_gradient_ascent_needs_a_convolution_of_three_channels():
     model = nn.Sequential(nn.Conv2d(1, 4, 3))
     with pytest.raises(ValueError, match="Conv2d of 3 input channels"):
         flashtorch.activmax.GradientAscent(model).optimize(model[0], 0)
+
+
+@pytest.mark.parametrize("name", ["imgaug.augmenters", "flashtorch.saliency"])
+def test_a_submodule_is_the_same_under_both_names(name):
+    first, _, _ = name.partition(".")
+    import_module(f"helpers.compat.{first}")
+    assert import_module(f"helpers.compat.{name}") is import_module(name)
