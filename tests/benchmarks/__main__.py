@@ -41,7 +41,8 @@ ROW = "{:<44}{:>12}{:>14}"
 def notebook(path: Path) -> tuple[float, float]:
     """Runs a notebook in a fresh kernel; returns seconds and peak memory in MiB."""
     content = nbformat.read(path, as_version=4)
-    probe = "import resource as _r; print(_r.getrusage(_r.RUSAGE_SELF).ru_maxrss)"
+    # Not ru_maxrss, which a process inherits from the one that started it.
+    probe = "print(next(line.split()[1] for line in open('/proc/self/status') if 'VmHWM' in line))"
     content.cells.append(nbformat.v4.new_code_cell(probe))
     with tempfile.TemporaryDirectory() as folder:
         resources = {"metadata": {"path": folder}}

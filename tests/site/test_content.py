@@ -122,10 +122,10 @@ def test_inventories_hold_the_installed_names(project):
 
 
 def descriptions(path: str) -> dict[str, str]:
-    pattern = r'<meta content="([^"]*)" (?:name|property)="(description|og:[a-z_]+)"'
-    pairs = re.findall(pattern, text(path))
-    assert len(pairs) == len({name for _, name in pairs}), f"{path} says something twice"
-    return {name: html.unescape(value) for value, name in pairs}
+    pattern = r"<meta content=([\"'])(.*?)\1 (?:name|property)=\"(description|og:[a-z_]+)\""
+    pairs = [(name, html.unescape(value)) for _, value, name in re.findall(pattern, text(path))]
+    assert len(pairs) == len(dict(pairs)), f"{path} says something twice"
+    return dict(pairs)
 
 
 @pytest.mark.parametrize("path", PAGES)
