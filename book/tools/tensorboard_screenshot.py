@@ -1,0 +1,68 @@
+"""Photographs TensorBoard's page with the runs of chapter 25, for ``helpers/assets``.
+
+Usage: python book/tools/tensorboard_screenshot.py [OUTPUT.png]
+
+It runs the chapter, starts its server once more at the end, and opens the page in headless
+Chromium: the one that the variable CHROMIUM names, one on the path, or Playwright's own.
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from PIL import Image
+
+ROOT = Path(__file__).parents[2]
+CHAPTER = ROOT / "notebooks" / "25_tensorboard.ipynb"
+PICTURE = ROOT / "helpers" / "assets" / "tensorboard.png"
+SIZE = {"width": 1180, "height": 820}
+COLOURS = 128
+
+_PHOTOGRAPH = """
+from playwright.async_api import async_playwright
+
+with server(logs) as info:
+    ready(info, runs)
+    async with async_playwright() as playwright:
+        chromium = playwright.chromium
+        browser = await chromium.launch(executable_path={chromium!r}, args=["--no-sandbox"])
+        page = await browser.new_page(viewport={size!r})
+        query = "runFilter=lr&tagFilter=loss|test"
+        await page.goto(f"http://localhost:{{info.port}}/?{{query}}#timeseries")
+        await page.locator("card-view").first.wait_for(timeout=20_000)
+        await page.get_by_text("Enable step selection").click()
+        await page.wait_for_timeout(3000)
+        await page.screenshot(path={path!r})
+        await browser.close()
+"""
+
+
+def photograph(output: Path) -> None:
+    """Writes the picture, as PNG of few colours.
+
+    Raises:
+        nbclient.exceptions.CellExecutionError: The chapter or the browser failed.
+    """
+    names = ("chromium", "chromium-browser", "google-chrome")
+    chromium = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    notebook = nbformat.read(CHAPTER, as_version=4)
+    with tempfile.TemporaryDirectory() as folder:
+        raw = Path(folder) / "page.png"
+        # Only up to the last picture, which this tool makes.
+        [last] = [k for k, cell in enumerate(notebook.cells) if "assets/tensorboard" in cell.source]
+        code = _PHOTOGRAPH.format(chromium=chromium, size=SIZE, path=str(raw))
+        notebook.cells = [*notebook.cells[:last], nbformat.v4.new_code_cell(code)]
+        resources = {"metadata": {"path": folder}}
+        NotebookClient(notebook, kernel_name="python3", timeout=300, resources=resources).execute()
+        image = Image.open(raw).convert("RGB").quantize(COLOURS)
+        part = output.with_name(f"{output.name}.part")
+        image.save(part, format="PNG", optimize=True)
+        part.replace(output)
+
+
+if __name__ == "__main__":
+    photograph(Path(sys.argv[1]) if len(sys.argv) > 1 else PICTURE)
