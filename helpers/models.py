@@ -94,3 +94,25 @@ class SmallAlexNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.classifier(self.features(x))
+
+
+def conv_net(width: int = 16, dropout: float = 0.2) -> nn.Sequential:
+    """Returns three blocks of convolution, batch normalisation, ReLU and pooling, and a head.
+
+    Args:
+        width: Channels of the first block; each next one has twice as many.
+        dropout: Probability before the last layer, in [0, 1].
+
+    Shape:
+        Input (N, 1, 28, 28), output (N, 10).
+    """
+    layers, channels = [], 1
+    for out in (width, 2 * width, 4 * width):
+        layers += [
+            nn.Conv2d(channels, out, 3, padding=1, bias=False),
+            nn.BatchNorm2d(out),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+        ]
+        channels = out
+    return nn.Sequential(*layers, nn.Flatten(), nn.Dropout(dropout), nn.Linear(channels * 9, 10))

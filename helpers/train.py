@@ -21,7 +21,7 @@ from torch.nn import functional as F
 import helpers
 from helpers.checkpoints import load_checkpoint, save_checkpoint, set_random_state
 from helpers.data import fashion_mnist, write_atomically
-from helpers.models import SmallAlexNet
+from helpers.models import SmallAlexNet, conv_net
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -53,7 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("output", type=Path, help="folder for checkpoint and results; made if missing")
     add("--config", type=Path, help="JSON file of options; the command line wins over it")
-    add("--model", choices=["linear", "alexnet"], default="alexnet", help="network")
+    add("--model", choices=["linear", "alexnet", "convnet"], default="alexnet", help="network")
     add("--optimizer", choices=["sgd", "adamw"], default="adamw", help="optimizer")
     add("--schedule", choices=["constant", "cosine", "one-cycle"], default="cosine",
         help="learning-rate schedule, stepped each batch")  # fmt: skip
@@ -126,7 +126,7 @@ def _interruptible() -> Iterator[_Interrupt]:
 
 def _build(options: argparse.Namespace, steps: int, device: torch.device) -> tuple:
     model = {"linear": lambda: nn.Sequential(nn.Flatten(), nn.Linear(784, 10)),
-             "alexnet": SmallAlexNet}[options.model]().to(device)  # fmt: skip
+             "alexnet": SmallAlexNet, "convnet": conv_net}[options.model]().to(device)  # fmt: skip
     if options.optimizer == "sgd":
         optimizer = optim.SGD(model.parameters(), lr=options.lr, momentum=0.9)
     else:

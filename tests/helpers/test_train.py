@@ -62,7 +62,7 @@ def test_a_wrong_config_file_is_named(capsys, tmp_path, text, told):
     assert told in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("model", ["linear", "alexnet"])
+@pytest.mark.parametrize("model", ["linear", "alexnet", "convnet"])
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
 @pytest.mark.parametrize("schedule", ["constant", "cosine", "one-cycle"])
 def test_every_choice_runs(tmp_path, capsys, model, optimizer, schedule):
