@@ -21,7 +21,7 @@ SITE := _build/html/index.html
 SOURCES := $(shell find book notebooks helpers _config.yml _toc.yml -type f \
 	-not -path '*/.ipynb_checkpoints/*' -not -name '*.pyc' 2>/dev/null)
 
-.PHONY: book test serve lab execute repository lock lint bench chromium clean help
+.PHONY: book test serve lab execute chapter repository lock lint bench chromium clean help
 
 $(INSTALLED): $(REQUIREMENTS) pyproject.toml
 	@if [ -z "$(PYTHON)" ] || ! "$(PYTHON)" -c '$(SUPPORTED)' 2>/dev/null; then \
@@ -58,6 +58,9 @@ lab: $(INSTALLED)  ## open the notebooks in JupyterLab
 
 execute: $(INSTALLED)  ## re-run all chapters, or CHAPTER=01, and store their outputs
 	$(BIN)/python book/tools/execute.py $(CHAPTER)
+
+chapter: $(INSTALLED)  ## NAME=27_quantization: start a chapter from the template
+	@$(BIN)/python book/tools/chapter.py "$(NAME)"
 
 repository: $(INSTALLED)  ## URL=https://github.com/you/name: set the repository's address
 	@$(BIN)/python book/tools/repository.py "$(URL)"

@@ -1,0 +1,90 @@
+"""Starts a chapter from the template: notebook, checks and wrong answers, which pass the tests.
+
+Usage: python book/tools/chapter.py NAME    (such as 27_quantization)
+"""
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+import jupytext
+import nbformat
+
+ROOT = Path(__file__).parents[2]
+TEMPLATE = Path(__file__).parent / "chapter_template"
+HEADER = "---\njupytext:\n  text_representation: {extension: .md, format_name: myst}\n---\n"
+
+
+def notebook(text: str, setup: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Returns the notebook that a text in MyST Markdown stands for.
+
+    Args:
+        text: Cells, with ``@@SETUP@@`` where the setup cell belongs.
+        setup: The setup cell that all chapters share.
+    """
+    before, after = (
+        jupytext.reads(HEADER + part, fmt="md:myst") for part in text.split("@@SETUP@@")
+    )
+    cells = [*before.cells, setup, *after.cells]
+    for cell in cells:
+        if "alt" in cell.metadata:
+            cell.metadata["mystnb"] = {"image": {"alt": cell.metadata.pop("alt")}}
+        if "solution" in cell.metadata.get("tags", []):
+            cell.metadata.update(jupyter={"source_hidden": True}, cellView="form")
+    return nbformat.v4.new_notebook(cells=cells)
+
+
+def start(name: str, root: Path = ROOT) -> list[Path]:
+    """Writes the three files of a chapter; returns their paths.
+
+    Args:
+        name: Two digits, an underscore, and lower-case words joined by underscores.
+        root: Folder of the repository.
+
+    Raises:
+        ValueError: The name has another form, or its number is taken.
+    """
+    if not re.fullmatch(r"\d\d(_[a-z][a-z0-9]*)+", name):
+        raise ValueError(
+            f"NAME must be two digits and lower-case words, such as 27_quantization; got {name!r}"
+        )
+    number = name[:2]
+    paths = {
+        root / "notebooks" / f"{name}.ipynb": "chapter.md",
+        root / "helpers" / "checks" / f"chapter_{number}.py": "checks.py",
+        root / "tests" / "checks" / f"chapter_{number}.py": "wrong.py",
+    }
+    taken = [*root.glob(f"notebooks/{number}_*.ipynb"), *(path for path in paths if path.exists())]
+    if taken:
+        raise ValueError(f"number {number} is taken: {taken[0].relative_to(root)} is there")
+    title = name[3:].replace("_", " ").capitalize()
+    words = {"TITLE": title, "LOWER": title.lower(), "NN": number, "N": str(int(number))}
+    for path, template in paths.items():
+        text = (TEMPLATE / template).read_text(encoding="utf-8")
+        for word, value in words.items():
+            text = text.replace(f"@@{word}@@", value)
+        if path.suffix == ".ipynb":
+            first = nbformat.read(root / "notebooks" / "01_tensors.ipynb", as_version=4)
+            setup = next(c for c in first.cells if "setup" in c.metadata.get("tags", []))
+            text = nbformat.writes(notebook(text, setup)) + "\n"
+        path.write_text(text, encoding="utf-8")
+    return list(paths)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("name", help="such as 27_quantization")
+    try:
+        written = start(parser.parse_args().name)
+    except ValueError as error:
+        sys.exit(f"error: {error}")
+    for path in written:
+        print("wrote", path.relative_to(ROOT))
+    name = written[0].stem
+    print(f"Write it; 'make execute CHAPTER={name[:2]}' stores its outputs. Then add {name} to")
+    print("_toc.yml, book/course.yml and the table in README.md.")
+
+
+if __name__ == "__main__":
+    main()
