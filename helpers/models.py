@@ -108,11 +108,7 @@ def conv_net(width: int = 16, dropout: float = 0.2) -> nn.Sequential:
     """
     layers, channels = [], 1
     for out in (width, 2 * width, 4 * width):
-        layers += [
-            nn.Conv2d(channels, out, 3, padding=1, bias=False),
-            nn.BatchNorm2d(out),
-            nn.ReLU(),
-            nn.MaxPool2d(2),
-        ]
+        layers += [nn.Conv2d(channels, out, 3, padding=1, bias=False), nn.BatchNorm2d(out)]
+        layers += [nn.ReLU(), nn.MaxPool2d(2)]
         channels = out
     return nn.Sequential(*layers, nn.Flatten(), nn.Dropout(dropout), nn.Linear(channels * 9, 10))
