@@ -4,6 +4,8 @@ nbval itself leaves pictures out and knows no tolerance. Loaded by the root ``co
 """
 
 import os
+import tempfile
+from pathlib import Path
 
 from nbval.plugin import IPyNbCell
 
@@ -20,6 +22,11 @@ def pytest_configure(config):
     IPyNbCell.compare_outputs = compare_outputs
     # tqdm's own switch: a progress bar must leave no trace in what is compared.
     os.environ["TQDM_DISABLE"] = "1"
+    # In a home that cannot be written to, matplotlib says so in the output of the first cell.
+    if "MPLCONFIGDIR" not in os.environ and not os.access(Path.home(), os.W_OK):
+        folder = tempfile.TemporaryDirectory()
+        config.add_cleanup(folder.cleanup)
+        os.environ["MPLCONFIGDIR"] = folder.name
     # Kernels side by side share the cores: with all threads each, they wait for one another.
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     if workers > 1:
