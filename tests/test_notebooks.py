@@ -60,11 +60,26 @@ def test_cells_are_short(path):
 
 
 @every_notebook
+def test_code_fits_the_page(path):
+    lines = [
+        line for c in code_cells(path) if "setup" not in tags(c) for line in c.source.split("\n")
+    ]
+    assert not [line for line in lines if len(line) > 96]
+
+
+@every_notebook
 def test_executed_in_order(path):
     counts = [cell.execution_count for cell in code_cells(path)]
     assert counts == list(range(1, len(counts) + 1))
     executed = read(path).metadata["executed"]
     assert set(executed) == {"date", "python", "torch", "torchvision", "device", "seconds"}
+
+
+@every_notebook
+def test_an_error_shown_on_purpose_is_shown(path):
+    for cell in code_cells(path):
+        if re.search(r"^except .*\n(?:    .*\n)*?    print\(", cell.source + "\n", re.M):
+            assert cell.outputs, f"no error was caught:\n{cell.source}"
 
 
 @every_notebook

@@ -30,6 +30,7 @@ class ChapterFrame(SphinxTransform):
             box(quote, names)
         if number(docname) is None:
             return
+        name_code_cells(self.document, docname)
         for block in self.document.findall(nodes.literal_block):
             if "%pip" in block.astext():
                 block["language"] = "ipython3"
@@ -37,6 +38,14 @@ class ChapterFrame(SphinxTransform):
         title.insert(0, nodes.Text(f"{number(docname)} · "))
         line = nodes.raw("", header_line(docname, self.config), format="html")
         title.parent.insert(title.parent.index(title) + 1, line)
+
+
+def name_code_cells(document: nodes.document, docname: str) -> None:
+    """Gives each code cell an address, ``#cell-<id>``."""
+    cells = notebook(docname)["cells"]
+    for node in document.findall(nodes.container):
+        if node.get("nb_element") == "cell_code":
+            node["ids"].append(f"cell-{cells[node['cell_index']]['id']}")
 
 
 def box(quote: nodes.block_quote, names: list[str]) -> None:

@@ -41,6 +41,24 @@ def section_title(docname: str, anchor: str) -> str:
     raise ExtensionError(f"book/notes_map.yml: {docname} has no section '{anchor}'")
 
 
+def cell_with(docname: str, name: str) -> str | None:
+    """Returns the id of the chapter's first code cell in which a name of code stands, or None.
+
+    Exercises and their solutions do not count.
+    """
+    start = r"(?<!\w)" if re.match(r"\w", name) else ""
+    end = r"(?!\w)" if re.search(r"\w$", name) else ""
+    pattern = re.compile(start + re.escape(name) + end)
+    for cell in notebook(docname)["cells"]:
+        if cell["cell_type"] != "code" or {"exercise", "solution"} & set(
+            cell["metadata"].get("tags", [])
+        ):
+            continue
+        if any(pattern.search(line.partition("#")[0]) for line in cell["source"]):
+            return cell["id"]
+    return None
+
+
 def corrections(docname: str) -> list[tuple[str, str]]:
     """Returns (short name, text) of each correction box of a chapter, in order."""
     return [

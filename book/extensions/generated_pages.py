@@ -3,10 +3,11 @@
 import html
 
 import yaml
-from chapters import ROOT, corrections, course, docnames, number, section_title
+from chapters import ROOT, cell_with, corrections, course, docnames, number, section_title
 from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
 
@@ -64,32 +65,69 @@ class Corrections(SphinxDirective):
 
 
 class NotesMap(SphinxDirective):
-    """A table with one row for each section of the notes: what it names, where it is taught."""
+    """A table with one row for each section of the notes: see ``book/notes_map.yml``."""
 
     def run(self) -> list[nodes.Node]:
         path = ROOT / "book" / "notes_map.yml"
         for source in (path, ROOT / "_toc.yml", ROOT / "book" / "course.yml"):
             self.env.note_dependency(str(source))
-        titles, written = chapter_titles(), docnames(self.env)
+        written = docnames(self.env)
         for docname in written:
             self.env.note_dependency(str(ROOT / f"{docname}.ipynb"))
+        boxes = {name: docname for docname in written for name, _ in corrections(docname)}
         rows = []
         for entry in yaml.safe_load(path.read_text(encoding="utf-8")):
-            places = nodes.container()
-            for where in entry["chapters"]:
-                name, _, anchor = where.partition("#")
-                docname = f"notebooks/{name}"
-                label = f"{number(docname)} · {titles[docname]}"
-                if docname not in written:
-                    places += paragraph(f"{label} (planned)")
-                    continue
-                if anchor:
-                    title = section_title(docname, anchor).replace("`", "")
-                    label = f"{number(docname)} · {title}"
-                places += link(label, docname, anchor)
-            rows.append((paragraph(entry["section"]), paragraph(entry["names"]), places))
-        head = ("Section of the notes", "What it names", "Where it is taught")
-        return [table(head, rows, widths=(20, 36, 44))]
+            rows.append(
+                (
+                    paragraph(entry["section"]),
+                    names_of(entry),
+                    nodes.container("", *map(place_of, entry["chapters"])),
+                    nodes.container("", *[box_of(name, boxes) for name in entry["corrections"]]),
+                )
+            )
+        head = ("Section of the notes", "What it names", "Where it is taught", "What is corrected")
+        return [table(head, rows, widths=(18, 36, 25, 21))]
+
+
+def place_of(where: str) -> nodes.paragraph:
+    """Returns a link to a section of a chapter, ``"01_tensors#what-is-a-tensor"``."""
+    name, _, anchor = where.partition("#")
+    docname = f"notebooks/{name}"
+    title = section_title(docname, anchor).replace("`", "")
+    return link(f"{number(docname)} · {title}", docname, anchor)
+
+
+def names_of(entry: dict) -> nodes.container:
+    """Returns what a section is about, and its names, each a link to the first cell that runs it.
+
+    Raises:
+        ExtensionError: No cell of the section's chapters runs a name.
+    """
+    chapters = list(dict.fromkeys(where.partition("#")[0] for where in entry["chapters"]))
+    about = paragraph(f"{entry['about']}:" if entry["names"] else entry["about"])
+    links = nodes.paragraph()
+    for name in entry["names"]:
+        found = ((c, cell_with(f"notebooks/{c}", name)) for c in chapters)
+        chapter, cell = next(((c, cell) for c, cell in found if cell), (None, None))
+        if cell is None:
+            raise ExtensionError(f"book/notes_map.yml: no cell of {chapters} runs {name!r}")
+        if links.children:
+            links += nodes.Text(", ")
+        code = nodes.literal("", name.rstrip("="))
+        address = f"../notebooks/{chapter}.html#cell-{cell}"
+        links += nodes.reference("", "", code, refuri=address, internal=True)
+    return nodes.container("", about, links)
+
+
+def box_of(name: str, boxes: dict[str, str]) -> nodes.paragraph:
+    """Returns a link to a correction.
+
+    Raises:
+        ExtensionError: No chapter has it.
+    """
+    if name not in boxes:
+        raise ExtensionError(f"book/notes_map.yml: no chapter has the correction {name!r}")
+    return link(name.replace("-", " ").capitalize(), boxes[name], f"correction-{name}")
 
 
 def add_way_back(app: Sphinx, config) -> None:

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from helpers.checks.machinery import Wrong, call, exercise, require
 
@@ -34,31 +33,42 @@ def without_prefix(answer: Any) -> str:
 
 
 @exercise("20.2")
-def load_matching(answer: Any) -> str:
-    torch.manual_seed(0)
-    model = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
-    state = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 5), nn.Linear(5, 1)).state_dict()
-    head = model[1].weight.detach().clone()
+def average(answer: Any) -> str:
+    states = [
+        {"weight": torch.full((2,), value), "counter": torch.tensor(number)}
+        for value, number in ((1.0, 10), (2.0, 25), (6.0, 30))
+    ]
+    before = [{name: tensor.clone() for name, tensor in state.items()} for state in states]
+    mean = call(answer, states)
+    for number, (state, old) in enumerate(zip(states, before, strict=True)):
+        require(
+            all(torch.equal(state[name], old[name]) for name in old),
+            f"states[{number}] was changed: add up in new tensors.",
+        )
+    require(isinstance(mean, dict), f"It returned {type(mean).__name__}, not a dictionary.")
+    require(
+        list(mean) == ["weight", "counter"],
+        f"It has the names {list(mean)}, expected ['weight', 'counter'].",
+    )
+    require(
+        torch.equal(mean["weight"], torch.full((2,), 3.0)),
+        f"Of 1, 2 and 6 it made {mean['weight'].tolist()}: the mean is 3.",
+    )
+    require(
+        mean["counter"].dtype == torch.int64 and mean["counter"].item() == 30,
+        f"The counters 10, 25 and 30 became {mean['counter'].item()} of {mean['counter'].dtype}: "
+        "integers are taken from the last state.",
+    )
     try:
-        names = call(answer, model, state)
-    except RuntimeError as error:
+        answer([{"a": torch.ones(1)}, {"b": torch.ones(1), "a": torch.ones(1)}])
+    except ValueError:
+        return "torch.optim.swa_utils.AveragedModel does it while you train."
+    except KeyError as error:
         raise Wrong(
-            "It raised a RuntimeError: strict=False forgives names, not shapes. Compare the shapes "
-            "first."
+            "States with different names gave a KeyError: compare the names first, and raise a "
+            "ValueError."
         ) from error
-    require(
-        torch.equal(model[0].weight, state["0.weight"]),
-        "0.weight has the same name and shape, but was not copied.",
-    )
-    require(torch.equal(model[1].weight, head), "1.weight of another shape changed the model.")
-    require(
-        "2.weight" not in names, "It says that 2.weight was copied, which the model does not have."
-    )
-    require(
-        list(names) == ["0.bias", "0.weight"],
-        f"It returned {list(names)}, expected ['0.bias', '0.weight'], sorted.",
-    )
-    return "And you know what was left out."
+    raise Wrong("One state had a name more than the other, and no ValueError was raised.")
 
 
 @exercise("20.3")

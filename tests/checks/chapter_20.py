@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import torch
+
 
 def replaces(state, prefix):
     return {name.replace(prefix, ""): value for name, value in state.items()}
@@ -19,22 +21,32 @@ def drops_others(state, prefix):
     return {n.removeprefix(prefix): v for n, v in state.items() if n.startswith(prefix)}
 
 
-def only_names(model, state):
-    model.load_state_dict(state, strict=False)
-    return sorted(state)
+def in_place(states):
+    total = states[0]
+    for state in states[1:]:
+        for name in total:
+            total[name] += state[name]
+    return {name: value / len(states) for name, value in total.items()}
 
 
-def says_all(model, state):
-    own = model.state_dict()
-    fits = {k: v for k, v in state.items() if k in own and own[k].shape == v.shape}
-    model.load_state_dict(fits, strict=False)
-    return sorted(state)
+def counters_too(states):
+    stacks = {n: torch.stack([s[n] for s in states]).double() for n in states[0]}
+    return {name: stack.mean(dim=0).float() for name, stack in stacks.items()}
 
 
-def copies_nothing(model, state):
-    own = model.state_dict()
-    fits = {k: v for k, v in state.items() if k in own and own[k].shape == v.shape}
-    return sorted(fits)
+def only_the_sum(states):
+    stacks = {n: torch.stack([s[n] for s in states]) for n in states[0]}
+    return {name: stack.sum(dim=0) for name, stack in stacks.items()}
+
+
+def any_names(states):
+    stacks = {n: torch.stack([s[n] for s in states]) for n in states[0]}
+    return {n: s.mean(dim=0) if s.is_floating_point() else s[-1] for n, s in stacks.items()}
+
+
+def names_of_the_last(states):
+    stacks = {n: torch.stack([s[n] for s in states]) for n in states[-1]}
+    return {n: s.mean(dim=0) if s.is_floating_point() else s[-1] for n, s in stacks.items()}
 
 
 def as_text(folder, count):
@@ -66,9 +78,11 @@ WRONG = {
         (drops_others, "stay as they are"),
     ],
     "20.2": [
-        (only_names, "not shapes"),
-        (says_all, "does not have"),
-        (copies_nothing, "was not copied"),
+        (in_place, "was changed"),
+        (counters_too, "taken from the last state"),
+        (only_the_sum, "the mean is 3"),
+        (any_names, "no ValueError was raised"),
+        (names_of_the_last, "gave a KeyError"),
     ],
     "20.3": [
         (as_text, "Compare the numbers"),

@@ -125,8 +125,8 @@ def main() -> int:
         entry = measure(condition)
         store(entry)
         different += entry["different"]
-        print("{condition:<16}{cells:>6} cells{different:>4} different{seconds:>6} s".format(**entry),
-              flush=True)  # fmt: skip
+        row = "{condition:<16}{cells:>6} cells{different:>4} different{seconds:>6} s"
+        print(row.format(**entry), flush=True)
     return min(different, 1)
 
 

@@ -4,10 +4,12 @@ import html
 import re
 import tomllib
 from functools import cache
+from importlib import import_module
 
 import pytest
 import sphobjinv
 import yaml
+from sphinx.errors import ExtensionError
 
 from tests import notebooks
 from tests.notebooks import ROOT, code_cells, read, tags
@@ -206,19 +208,49 @@ def test_the_landing_page_links_the_chapters_that_exist():
     assert len(re.findall(r'class="course-card[ "]', page)) == 26
 
 
-def test_the_map_of_the_notes_leads_to_sections_of_the_chapters_that_exist():
-    entries = yaml.safe_load((ROOT / "book" / "notes_map.yml").read_text(encoding="utf-8"))
-    page = text("book/notes_map.html")
-    rows = re.findall(r"<tr.*?</tr>", page, re.S)[1:]
-    assert len(rows) == len(entries)
-    for entry, row in zip(entries, rows, strict=True):
+def notes_map() -> list[dict]:
+    return yaml.safe_load((ROOT / "book" / "notes_map.yml").read_text(encoding="utf-8"))
+
+
+def test_the_map_of_the_notes_leads_to_sections_cells_and_corrections():
+    rows = re.findall(r"<tr.*?</tr>", text("book/notes_map.html"), re.S)[1:]
+    for entry, row in zip(notes_map(), rows, strict=True):
         for where in entry["chapters"]:
-            name, _, anchor = where.partition("#")
-            address = f"../notebooks/{name}.html" + (f"#{anchor}" if anchor else "")
-            assert (f'href="{address}"' in row) == (name in IDS), where
+            name, anchor = where.split("#")
+            assert f'href="../notebooks/{name}.html#{anchor}"' in row, where
+        links = re.findall(r'href="\.\./notebooks/(\w+)\.html#cell-([\w-]+)"', row)
+        for name, (chapter, cell) in zip(entry["names"], links, strict=True):
+            cells = {c.id: c.source for c in code_cells(ROOT / "notebooks" / f"{chapter}.ipynb")}
+            assert name in cells[cell], name
+        for name in entry["corrections"]:
+            assert f'#correction-{name}"' in row
+
+
+def test_every_correction_is_in_one_row_of_the_map_of_the_notes():
+    mapped = [name for entry in notes_map() for name in entry["corrections"]]
+    cells = [cell for path in notebooks.PATHS for cell in read(path).cells]
+    boxes = [cell.metadata.correction for cell in cells if "correction" in cell.metadata]
+    assert sorted(mapped) == sorted(boxes)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda m: m.place_of("01_tensors#gone"), "has no section 'gone'"),
+        (lambda m: m.box_of("gone", {}), "no chapter has the correction 'gone'"),
+        (
+            lambda m: m.names_of({"about": "", "names": ["gone_"], "chapters": ["01_tensors#x"]}),
+            "no cell of ['01_tensors'] runs 'gone_'",
+        ),
+    ],
+)
+def test_a_target_of_the_map_that_is_gone_ends_the_build(monkeypatch, call, message):
+    monkeypatch.syspath_prepend(ROOT / "book" / "extensions")
+    module = import_module("generated_pages")
+    with pytest.raises(ExtensionError, match=re.escape(message)):
+        call(module)
 
 
 def test_every_chapter_that_exists_is_in_the_map_of_the_notes():
-    entries = yaml.safe_load((ROOT / "book" / "notes_map.yml").read_text(encoding="utf-8"))
-    mapped = {where.partition("#")[0] for entry in entries for where in entry["chapters"]}
+    mapped = {where.partition("#")[0] for entry in notes_map() for where in entry["chapters"]}
     assert set(IDS) - mapped <= {"26_capstone"}
