@@ -21,7 +21,7 @@ SITE := _build/html/index.html
 SOURCES := $(shell find book notebooks helpers _config.yml _toc.yml -type f \
 	-not -path '*/.ipynb_checkpoints/*' -not -name '*.pyc' 2>/dev/null)
 
-.PHONY: book test serve lab execute chapter repository lock lint bench chromium clean help
+.PHONY: book test serve lab execute chapter repository lock lint bench platforms chromium clean help
 
 $(INSTALLED): $(REQUIREMENTS) pyproject.toml
 	@if [ -z "$(PYTHON)" ] || ! "$(PYTHON)" -c '$(SUPPORTED)' 2>/dev/null; then \
@@ -76,6 +76,9 @@ lint: $(INSTALLED)  ## check and format the Python code
 
 bench: chromium $(SITE)  ## measure: notebooks, import, training loop, site
 	$(BIN)/python -m tests.benchmarks
+
+platforms: $(INSTALLED)  ## run all notebooks under hard conditions and record it (Linux)
+	$(BIN)/python -m tests.platforms
 
 chromium: $(INSTALLED)  ## find the browser of the page tests, or install it
 	@.ci/chromium $(BIN)/python

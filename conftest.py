@@ -1,4 +1,4 @@
-"""Loads the comparison of notebooks' outputs, wherever pytest is started from."""
+"""Loads the comparison of notebooks' outputs, and prints its mutation score at the end."""
 
 import os
 
@@ -9,3 +9,15 @@ pytest_plugins = ["tests.nbval_comparison"]
 if "PYTEST_XDIST_WORKER_COUNT" in os.environ:
     threads = (os.cpu_count() or 1) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, threads)))
+
+
+def pytest_terminal_summary(terminalreporter):
+    reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    found = [dict(report.user_properties).get("mutations") for report in reports]
+    scores = [score for score in found if score]
+    if scores:
+        caught, made = map(sum, zip(*scores, strict=True))
+        share = f"{caught} of {made} caught, {100 * caught / made:.1f} %"
+        terminalreporter.write_line(
+            f"Mutations of stored outputs in {len(scores)} notebooks: {share}"
+        )

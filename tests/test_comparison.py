@@ -79,7 +79,7 @@ def picture_mutations(encoded):
 
 
 @pytest.mark.parametrize("path", PATHS, ids=IDS)
-def test_every_mutation_of_a_stored_output_is_caught(path):
+def test_every_mutation_of_a_stored_output_is_caught(path, record_property):
     caught, missed = 0, []
     for number, cell in enumerate(code_cells(path)):
         tolerance = Tolerance.from_tags(tags(cell))
@@ -89,7 +89,7 @@ def test_every_mutation_of_a_stored_output_is_caught(path):
                 caught += 1
             else:
                 missed.append(f"cell {number}: {what}")
-    print(f"{path.stem}: {caught} of {caught + len(missed)} mutations caught")
+    record_property("mutations", (caught, caught + len(missed)))
     assert not missed
     assert caught > 100
 

@@ -8,6 +8,7 @@ import re
 import statistics
 
 import pytest
+import yaml
 
 import helpers
 from helpers.checks import machinery
@@ -30,6 +31,16 @@ def headings(path):
 
 def test_there_are_notebooks():
     assert {"01_tensors", "02_autograd", "16_training"} <= set(IDS)
+
+
+def test_titles_are_the_same_everywhere():
+    titles = {path.stem: read(path).cells[0].source.split("\n")[0][2:] for path in PATHS}
+    course = yaml.safe_load((ROOT / "book" / "course.yml").read_text(encoding="utf-8"))
+    assert {c["name"]: c["title"] for part in course for c in part["chapters"]} == titles
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert dict(re.findall(r"\[\d\d ([^\]]+)\]\(notebooks/(\w+)", readme)) == {
+        title: name for name, title in titles.items()
+    }
 
 
 @every_notebook

@@ -1,6 +1,8 @@
 """Directives for the pages that are made from the notebooks and from data files."""
 
 import html
+import json
+from pathlib import Path
 
 import yaml
 from chapters import ROOT, cell_with, corrections, course, docnames, number, section_title
@@ -130,6 +132,68 @@ def box_of(name: str, boxes: dict[str, str]) -> nodes.paragraph:
     return link(name.replace("-", " ").capitalize(), boxes[name], f"correction-{name}")
 
 
+class Platforms(SphinxDirective):
+    """A table of the runs that ``python -m tests.platforms`` recorded."""
+
+    def run(self) -> list[nodes.Node]:
+        entries = recorded(self.env, "platforms")
+        rows = [
+            (
+                paragraph(f"Python {entry['python']}, torch {entry['torch']}, {entry['device']}"),
+                paragraph(entry["condition"]),
+                paragraph(f"{entry['cells']} cells, {entry['different']} different"),
+                paragraph(f"{entry['seconds']} s, {entry['date']}"),
+            )
+            for entry in entries
+        ]
+        head = ("On", "Condition", "Compared", "Time, day")
+        found = [table(head, rows, widths=(37, 19, 24, 20))]
+        if all(entry["device"] == "CPU" for entry in entries):
+            found.append(paragraph("No run on a GPU has been recorded yet."))
+        return found
+
+
+class Budgets(SphinxDirective):
+    """A table of what ``make bench`` measured for each chapter."""
+
+    def run(self) -> list[nodes.Node]:
+        record = recorded(self.env, "budgets")
+        titles, chapters = chapter_titles(), record["chapters"]
+        rows = [
+            (
+                link(f"{number(f'notebooks/{name}')} · {titles[f'notebooks/{name}']}",
+                     f"notebooks/{name}"),
+                paragraph(f"{chapter['seconds']:.0f} s"),
+                paragraph(f"{chapter['peak_mib']:,} MiB"),
+                paragraph(f"{chapter['page_kb']:,} kB"),
+            )
+            for name, chapter in chapters.items()
+        ]  # fmt: skip
+        total = sum(chapter["seconds"] for chapter in chapters.values())
+        words = (
+            f"Measured on {record['date']} on {record['cores']} cores ({record['device']}), with "
+            f"Python {record['python']} and torch {record['torch']}. The whole course runs in "
+            f"{total / 60:.1f} minutes. The site is built in {record['build_seconds']:.0f} s, and "
+            f"after a change of one notebook in {record['rebuild_seconds']:.0f} s."
+        )
+        head = ("Chapter", "To run", "Peak memory", "Page, uncompressed")
+        return [paragraph(words), table(head, rows, widths=(43, 15, 19, 23))]
+
+
+def recorded(env, name: str) -> list | dict:
+    """Returns a record of ``book/results``.
+
+    Raises:
+        ExtensionError: There is no such record.
+    """
+    path: Path = ROOT / "book" / "results" / f"{name}.json"
+    env.note_dependency(str(path))
+    if not path.exists():
+        command = {"platforms": "python -m tests.platforms", "budgets": "make bench"}[name]
+        raise ExtensionError(f"book/results/{name}.json is missing; it is written by: {command}")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
 def add_way_back(app: Sphinx, config) -> None:
     """Gives the 404 page a link to the book's first page, from wherever it is shown."""
     start = f"{config.notfound_urls_prefix}book/index.html"
@@ -173,4 +237,6 @@ def setup(app: Sphinx) -> dict:
     app.add_directive("course-map", CourseMap)
     app.add_directive("corrections", Corrections)
     app.add_directive("notes-map", NotesMap)
+    app.add_directive("platforms", Platforms)
+    app.add_directive("budgets", Budgets)
     return {"parallel_read_safe": True, "version": "1"}

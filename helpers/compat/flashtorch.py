@@ -9,6 +9,8 @@ mends keep what it computes:
   which PyTorch has deprecated.
 - Guided mode leaves its hooks on the model, so that every later call is guided as well: they are
   removed after each call. ``ReLU6`` is guided like ``ReLU``; ``inplace=True`` is allowed.
+- An image that does not require a gradient raises a ``ValueError``, where the package ends in an
+  ``AttributeError`` of its own hook.
 
 Not mended, since it is what the package says about itself: it explains the *predicted* class, with
 a warning if another was asked for, and its guided mode multiplies by the activation, which guided
@@ -101,12 +103,14 @@ def _guide(module: nn.Module) -> list:
     return [module.register_forward_pre_hook(before), module.register_forward_hook(after)]
 
 
-def _unhooked(original: Callable) -> Callable:
+def _checked_and_unhooked(original: Callable) -> Callable:
     @functools.wraps(original)
-    def calculate_gradients(self: object, *args, **kwargs) -> Tensor:
+    def calculate_gradients(self: object, input_: Tensor, *args, **kwargs) -> Tensor:
+        if not input_.requires_grad:
+            raise ValueError("input_ must require a gradient: call input_.requires_grad_() first")
         self.relu_handles = []
         try:
-            return original(self, *args, **kwargs)
+            return original(self, input_, *args, **kwargs)
         finally:
             for handle in self.relu_handles:
                 handle.remove()
@@ -125,7 +129,7 @@ def _load() -> ModuleType:
     flashtorch.utils.denormalize = backprop.denormalize = mended
     Backprop._register_conv_hook = _register_conv_hook
     Backprop._register_relu_hooks = _register_relu_hooks
-    Backprop.calculate_gradients = _unhooked(Backprop.calculate_gradients)
+    Backprop.calculate_gradients = _checked_and_unhooked(Backprop.calculate_gradients)
     GradientAscent._register_backward_hooks = _register_backward_hooks
     return flashtorch
 

@@ -1,11 +1,17 @@
-"""Measures the book and prints one table. Run by hand: make bench (or -m tests.benchmarks).
+"""Measures the book, prints tables, and keeps the budgets. Run by hand: make bench.
 
-``-m tests.benchmarks precision`` prints only autocast, channels_last and torch.compile against the
-plain training step.
+The budgets (seconds, memory and page weight of each chapter, seconds of a build) are written to
+``book/results/budgets.json``, which the page *How to use this book* shows.
+
+``python -m tests.benchmarks precision`` prints only autocast, channels_last and torch.compile
+against the plain training step.
 """
 
+import datetime
 import http.server
+import json
 import os
+import platform
 import random
 import shutil
 import statistics
@@ -34,6 +40,7 @@ from tests.benchmarks.precision import ratios
 
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "_build" / "html"
+BUDGETS = ROOT / "book" / "results" / "budgets.json"
 IMPORTS, REPETITIONS = 5, 40
 ROW = "{:<44}{:>12}{:>14}"
 
@@ -208,11 +215,12 @@ def main() -> None:
     if sys.argv[1:]:
         return precision()
     print(ROW.format("notebook", "seconds", "peak MiB"))
-    total = 0.0
+    chapters: dict[str, dict[str, float]] = {}
     for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")):
         seconds, memory = notebook(path)
-        total += seconds
+        chapters[path.stem] = {"seconds": round(seconds, 1), "peak_mib": round(memory)}
         print(ROW.format(path.stem, f"{seconds:.1f}", f"{memory:.0f}"), flush=True)
+    total = sum(chapter["seconds"] for chapter in chapters.values())
     print(ROW.format("all", f"{total:.1f}", ""))
 
     found = statements(["import torch", "import helpers", "import helpers; helpers.setup()"])
@@ -233,10 +241,29 @@ def main() -> None:
     print(ROW.format("first build", f"{cold:.1f}", ""))
     print(ROW.format("one notebook changed", f"{warm:.1f}", ""), flush=True)
 
-    chapters = sorted(p.relative_to(SITE).as_posix() for p in SITE.glob("notebooks/*.html"))
     print("\n" + ROW.format("page", "kB", ""))
-    for page, weight in page_weights(["index.html", *chapters]).items():
+    pages = ["index.html", *(f"notebooks/{name}.html" for name in chapters)]
+    for page, weight in page_weights(pages).items():
         print(ROW.format(page, f"{weight:.0f}", ""))
+        if page != "index.html":
+            chapters[Path(page).stem]["page_kb"] = round(weight)
+    keep(chapters, cold, warm)
+
+
+def keep(chapters: dict[str, dict[str, float]], cold: float, warm: float) -> None:
+    """Writes the budgets to their record."""
+    record = {
+        "date": datetime.date.today().isoformat(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU",
+        "cores": os.cpu_count(),
+        "build_seconds": round(cold, 1),
+        "rebuild_seconds": round(warm, 1),
+        "chapters": chapters,
+    }
+    BUDGETS.parent.mkdir(exist_ok=True)
+    helpers.data.write_atomically(BUDGETS, (json.dumps(record, indent=1) + "\n").encode())
 
 
 if __name__ == "__main__":

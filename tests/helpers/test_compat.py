@@ -183,6 +183,11 @@ def test_plain_gradients_are_autograds_and_captums(activation, inplace, picture)
     assert torch.allclose(gradients, captum[0])
 
 
+def test_an_image_without_gradient_is_refused(picture):
+    with pytest.raises(ValueError, match="input_ must require a gradient"):
+        backprop(network(nn.ReLU, False)).calculate_gradients(picture.detach())
+
+
 @pytest.mark.parametrize("inplace", [False, True])
 def test_guided_gradients_are_those_of_the_published_package(tmp_path, inplace):
     """With ReLU the published hooks still compute: the mended ones equal them."""
@@ -241,7 +246,7 @@ def test_guiding_ends_even_when_the_model_fails(picture):
     model = network(nn.ReLU)
     saliency = backprop(model)
     with pytest.raises(RuntimeError):
-        saliency.calculate_gradients(torch.zeros(1, 4, 24, 24), guided=True)
+        saliency.calculate_gradients(torch.zeros(1, 4, 24, 24, requires_grad=True), guided=True)
     assert not any(m._forward_hooks for m in model.modules())
 
 

@@ -21,6 +21,7 @@ from xml.etree import ElementTree
 import torch
 import torchvision
 
+from helpers.data import write_atomically
 from tests.notebooks import PATHS, ROOT
 
 RECORD = ROOT / "book" / "results" / "platforms.json"
@@ -110,9 +111,7 @@ def store(entry: dict[str, str | int], path: Path = RECORD) -> None:
     kept = [other for other in entries if place(other) != place(entry)]
     kept = sorted([*kept, entry], key=place)
     path.parent.mkdir(exist_ok=True)
-    written = path.with_suffix(".new")
-    written.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
-    written.replace(path)
+    write_atomically(path, (json.dumps(kept, indent=1) + "\n").encode())
 
 
 def main() -> int:

@@ -1,0 +1,70 @@
+"""The records in book/results, and what writes them."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.notebooks import IDS, ROOT
+from tests.platforms import __main__ as platforms
+
+ENTRY = {
+    "python": "3.12.1",
+    "torch": "2.15.0",
+    "torchvision": "0.29.2",
+    "device": "CPU",
+    "condition": "no network",
+    "cells": 10,
+    "different": 0,
+    "seconds": 5,
+    "date": "2026-11-01",
+}
+
+
+def record(name: str) -> list | dict:
+    return json.loads((ROOT / "book" / "results" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def test_every_recorded_run_gave_the_stored_outputs():
+    entries = record("platforms")
+    assert {entry["condition"] for entry in entries} == set(platforms.CONDITIONS)
+    assert {entry["python"].rpartition(".")[0] for entry in entries} >= {"3.11", "3.13"}
+    assert not [entry for entry in entries if entry["different"] or not entry["cells"]]
+
+
+def test_every_chapter_is_within_its_budget():
+    chapters = record("budgets")["chapters"]
+    assert sorted(chapters) == IDS
+    assert max(chapter["seconds"] for chapter in chapters.values()) <= 60
+    assert sum(chapter["seconds"] for chapter in chapters.values()) <= 8 * 60
+
+
+def test_a_later_run_of_the_same_replaces_the_earlier(tmp_path: Path):
+    path = tmp_path / "platforms.json"
+    platforms.store(ENTRY, path)
+    platforms.store(ENTRY | {"condition": "first run"}, path)
+    platforms.store(ENTRY | {"seconds": 7}, path)
+    entries = json.loads(path.read_text())
+    assert [(e["condition"], e["seconds"]) for e in entries] == [
+        ("first run", 5),
+        ("no network", 7),
+    ]
+    assert [file.name for file in tmp_path.iterdir()] == ["platforms.json"]
+
+
+@pytest.mark.parametrize("condition", platforms.CONDITIONS)
+def test_every_condition_runs_all_notebooks(condition: str, tmp_path: Path):
+    words = platforms.command(condition, tmp_path / "report.xml")
+    paths = [word for word in words if word.endswith(".ipynb")]
+    assert sorted(paths) == [f"notebooks/{name}.ipynb" for name in IDS]
+    assert (paths == sorted(paths)) == (condition != "random order")
+    assert ("unshare" in words) == (condition in ("no network", "read-only home"))
+
+
+def test_an_unknown_condition_is_named():
+    command = [sys.executable, "-m", "tests.platforms", "full moon"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "no condition full moon; there are: first run, second run" in done.stderr
