@@ -11,6 +11,7 @@ from helpers.checks.machinery import (
     close,
     exercise,
     require,
+    require_subclass,
     require_tensor,
 )
 
@@ -68,8 +69,7 @@ def descend(answer: Any) -> str:
 
 @exercise("02.3")
 def soft_sign(answer: Any) -> str:
-    if not (isinstance(answer, type) and issubclass(answer, torch.autograd.Function)):
-        raise Wrong("A subclass of torch.autograd.Function is asked for.")
+    require_subclass(answer, torch.autograd.Function, "torch.autograd.Function")
     x = torch.tensor([-2.0, -0.5, 0.3, 4.0], dtype=torch.float64, requires_grad=True)
     y = answer.apply(x)
     if y is ...:

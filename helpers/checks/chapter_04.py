@@ -8,19 +8,18 @@ from torch.utils.data import DataLoader, Dataset
 
 from helpers.checks.machinery import (
     NotAnswered,
-    Wrong,
     call,
     close,
     exercise,
     require,
+    require_subclass,
     require_tensor,
 )
 
 
 @exercise("04.1")
 def rows(answer: Any) -> str:
-    if not (isinstance(answer, type) and issubclass(answer, Dataset)):
-        raise Wrong("A subclass of torch.utils.data.Dataset is asked for.")
+    require_subclass(answer, Dataset, "torch.utils.data.Dataset")
     table = [{"id": f"r{i}", "b": 10.0 * i, "a": i + 0.5, "y": i % 3} for i in range(7)]
     dataset = answer(table, ["a", "b"], "y")
     size = dataset.__len__()

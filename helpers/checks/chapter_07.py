@@ -7,19 +7,18 @@ from torch import nn
 
 from helpers.checks.machinery import (
     NotAnswered,
-    Wrong,
     call,
     close,
     exercise,
     is_stub,
     require,
+    require_subclass,
     require_tensor,
 )
 
 
 def _module(answer: Any, *arguments: Any) -> nn.Module:
-    if not (isinstance(answer, type) and issubclass(answer, nn.Module)):
-        raise Wrong("A subclass of nn.Module is asked for.")
+    require_subclass(answer, nn.Module, "nn.Module")
     return answer(*arguments)
 
 

@@ -8,12 +8,12 @@ from torch import nn
 
 from helpers.checks.machinery import (
     NotAnswered,
-    Wrong,
     call,
     close,
     exercise,
     is_stub,
     require,
+    require_subclass,
     require_tensor,
 )
 
@@ -53,8 +53,7 @@ def ties(answer: Any) -> str:
 
 @exercise("10.2")
 def tied(answer: Any) -> str:
-    if not (isinstance(answer, type) and issubclass(answer, nn.Module)):
-        raise Wrong("A subclass of nn.Module is asked for.")
+    require_subclass(answer, nn.Module, "nn.Module")
     module = answer(7, 3)
     if is_stub(type(module).forward):
         raise NotAnswered

@@ -7,12 +7,12 @@ from torch import nn
 
 from helpers.checks.machinery import (
     NotAnswered,
-    Wrong,
     call,
     close,
     exercise,
     is_stub,
     require,
+    require_subclass,
     require_tensor,
 )
 
@@ -46,8 +46,7 @@ def swap_activations(answer: Any) -> str:
 
 @exercise("12.2")
 def pair(answer: Any) -> str:
-    if not (isinstance(answer, type) and issubclass(answer, nn.Module)):
-        raise Wrong("A subclass of nn.Module is asked for.")
+    require_subclass(answer, nn.Module, "nn.Module")
     body = nn.Sequential(nn.Flatten(), nn.Linear(16, 5))
     module = answer(body, 5)
     if is_stub(type(module).forward):

@@ -5,7 +5,14 @@ from typing import Any
 import torch
 from torch import nn, optim
 
-from helpers.checks.machinery import Wrong, call, exercise, require, require_tensor
+from helpers.checks.machinery import (
+    Wrong,
+    call,
+    exercise,
+    require,
+    require_subclass,
+    require_tensor,
+)
 
 
 @exercise("17.1")
@@ -81,10 +88,7 @@ def groups(answer: Any) -> str:
 
 @exercise("17.3")
 def sign_sgd(answer: Any) -> str:
-    require(
-        isinstance(answer, type) and issubclass(answer, optim.Optimizer),
-        "A subclass of torch.optim.Optimizer is asked for.",
-    )
+    require_subclass(answer, optim.Optimizer, "torch.optim.Optimizer")
     w, b = nn.Parameter(torch.tensor([1.0, -2.0, 0.0])), nn.Parameter(torch.ones(2))
     optimizer = call(answer, [{"params": [w]}, {"params": [b], "lr": 0.5}], 0.25)
     w.grad = torch.tensor([3.0, -0.1, 0.0])

@@ -7,7 +7,7 @@ import torch
 from torch import nn, optim
 from torch.optim import lr_scheduler
 
-from helpers.checks.machinery import Wrong, call, exercise, require
+from helpers.checks.machinery import Wrong, call, exercise, require, require_subclass
 
 
 @exercise("18.1")
@@ -40,10 +40,7 @@ def trapezoid(answer: Any) -> str:
 
 @exercise("18.2")
 def inverse_sqrt(answer: Any) -> str:
-    require(
-        isinstance(answer, type) and issubclass(answer, lr_scheduler.LRScheduler),
-        "A subclass of LRScheduler is asked for.",
-    )
+    require_subclass(answer, lr_scheduler.LRScheduler, "lr_scheduler.LRScheduler")
     parameters = [nn.Parameter(torch.ones(1)) for _ in range(2)]
     optimizer = optim.SGD([{"params": parameters[:1], "lr": 0.4}, {"params": parameters[1:]}], lr=4)
     try:

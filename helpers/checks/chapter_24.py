@@ -5,7 +5,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from helpers.checks.machinery import call, close, exercise, require, require_tensor
+from helpers.checks.machinery import (
+    call,
+    close,
+    exercise,
+    require,
+    require_subclass,
+    require_tensor,
+)
 
 
 @exercise("24.1")
@@ -49,10 +56,7 @@ def saliency(answer: Any) -> str:
 
 @exercise("24.2")
 def guided_relu(answer: Any) -> str:
-    require(
-        isinstance(answer, type) and issubclass(answer, torch.autograd.Function),
-        "A class derived from torch.autograd.Function is asked for.",
-    )
+    require_subclass(answer, torch.autograd.Function, "torch.autograd.Function")
     inputs = torch.tensor([-2.0, -1.0, 0.5, 3.0], requires_grad=True)
     incoming = torch.tensor([1.0, -1.0, -1.0, 2.0])
     output = require_tensor(call(answer.apply, inputs), "The output", (4,))

@@ -73,6 +73,12 @@ def require_tensor(value: object, name: str, shape: tuple[int, ...] | None = Non
     return value
 
 
+def require_subclass(answer: object, parent: type, name: str) -> None:
+    """Raises ``Wrong`` unless the answer is a class derived from the parent, called name."""
+    derived = isinstance(answer, type) and issubclass(answer, parent)
+    require(derived, f"A subclass of {name} is asked for.")
+
+
 def close(a: Tensor, b: Tensor, tolerance: float = 1e-5) -> bool:
     """Tells whether two tensors of one shape agree within the tolerance, on any device."""
     a, b = a.detach().cpu().double(), b.detach().cpu().double()

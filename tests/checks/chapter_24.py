@@ -152,7 +152,7 @@ WRONG = {
         (Deconvnet, "this is the deconvnet"),
         (PlainReLU, "this is the plain ReLU"),
         (Scaled, "as flashtorch does"),
-        (a_function, "A class derived from"),
+        (a_function, "A subclass of"),
     ],
     "24.3": [
         (scores_of_covered, "The fall is asked for"),
