@@ -254,3 +254,18 @@ def test_a_target_of_the_map_that_is_gone_ends_the_build(monkeypatch, call, mess
 def test_every_chapter_that_exists_is_in_the_map_of_the_notes():
     mapped = {where.partition("#")[0] for entry in notes_map() for where in entry["chapters"]}
     assert set(IDS) - mapped <= {"26_capstone"}
+
+
+def test_the_references_page_has_each_paper_of_the_chapters_once():
+    paper = re.compile(r"https://(?:arxiv\.org|doi\.org|distill\.pub)/[^)]+")
+    page = paper.findall((ROOT / "book" / "references.md").read_text(encoding="utf-8"))
+    cited = {url for path in notebooks.PATHS for url in paper.findall(read(path).cells[-1].source)}
+    assert len(cited) > 30
+    assert cited <= set(page)
+    assert len(page) == len(set(page))
+
+
+def test_the_glossary_is_in_alphabetical_order():
+    terms = re.findall(r"^(\w.*)\n  ", (ROOT / "book" / "glossary.md").read_text("utf-8"), re.M)
+    assert len(terms) > 80
+    assert terms == sorted(set(terms), key=str.lower)
