@@ -8,21 +8,15 @@ against the plain training step.
 """
 
 import datetime
-import http.server
 import json
 import os
 import platform
 import random
-import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -31,15 +25,14 @@ os.environ["TQDM_DISABLE"] = "1"
 import nbformat
 import torch
 from nbclient import NotebookClient
-from playwright.sync_api import sync_playwright
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import helpers
 from tests.benchmarks.precision import ratios
+from tests.site.browsing import SITE, chromium, served
 
 ROOT = Path(__file__).parents[2]
-SITE = ROOT / "_build" / "html"
 BUDGETS = ROOT / "book" / "results" / "budgets.json"
 IMPORTS, REPETITIONS = 5, 40
 ROW = "{:<44}{:>12}{:>14}"
@@ -166,28 +159,10 @@ def site() -> tuple[float, float]:
     return seconds[0], seconds[1]
 
 
-@contextmanager
-def _served(folder: Path) -> Iterator[str]:
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *arguments: object) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-
-
 def page_weights(pages: list[str]) -> dict[str, float]:
     """Returns the kB (uncompressed) that a browser loads for each page, with an empty cache."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    browsers = [os.environ.get("CHROMIUM"), *map(shutil.which, names)]
-    path = next(filter(None, browsers), None)
     weights = {}
-    with _served(SITE) as address, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+    with served() as address, chromium() as browser:
         for page_name in pages:
             page = browser.new_context().new_page()
             urls: list[str] = []
@@ -196,7 +171,6 @@ def page_weights(pages: list[str]) -> dict[str, float]:
             paths = [urlsplit(url).path.lstrip("/") for url in urls if url.startswith(address)]
             weights[page_name] = sum((SITE / path).stat().st_size for path in paths) / 1000
             page.close()
-        browser.close()
     return weights
 
 

@@ -1,21 +1,16 @@
 """One built site, served on this machine, and one browser for all page tests."""
 
 import fcntl
-import functools
-import http.server
-import os
 import shutil
 import subprocess
 import sys
-import threading
 
 import pytest
 import yaml
-from playwright.sync_api import sync_playwright
 
 from tests.notebooks import ROOT
+from tests.site.browsing import SITE, chromium, served
 
-SITE = ROOT / "_build" / "html"
 BOOK = ["index", "how_to_use", "corrections", "notes_map", "glossary", "api", "references"]
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
 FILES = [chapter["file"] for part in TOC["parts"] for chapter in part["chapters"]]
@@ -23,8 +18,6 @@ PATHS = [ROOT / f"{file}.ipynb" for file in FILES if file.startswith("notebooks/
 IDS = [path.stem for path in PATHS]
 PAGES = [f"book/{name}.html" for name in BOOK] + [f"notebooks/{name}.html" for name in IDS]
 SOURCES = ("book", "notebooks", "helpers")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
-FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
 
 
 def is_current() -> bool:
@@ -57,29 +50,11 @@ def site():
         if not is_current():
             build()
 
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
-
-    handler = functools.partial(Quiet, directory=str(SITE))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with served() as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
 def browser():
-    """Chromium: the one that CHROMIUM names, one on the path, or Playwright's own."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
-    with sync_playwright() as playwright:
-        try:
-            browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        except Exception as error:
-            pytest.fail(
-                "the page tests need a Chromium: install Debian's package 'chromium', run "
-                f"'playwright install chromium', or set CHROMIUM to its path ({error})"
-            )
+    with chromium() as browser:
         yield browser
-        browser.close()
