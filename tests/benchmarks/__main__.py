@@ -3,8 +3,8 @@
 The budgets (seconds, memory and page weight of each chapter, seconds of a build) are written to
 ``book/results/budgets.json``, which the page *How to use this book* shows.
 
-``python -m tests.benchmarks precision`` prints only autocast, channels_last and torch.compile
-against the plain training step.
+``python -m tests.benchmarks budgets``, ``speed`` or ``precision`` measures one part: the budgets;
+imports and the training loop; autocast, channels_last and torch.compile against the plain step.
 """
 
 import datetime
@@ -174,31 +174,31 @@ def page_weights(pages: list[str]) -> dict[str, float]:
     return weights
 
 
+def keep(chapters: dict[str, dict[str, float]], cold: float, warm: float) -> None:
+    """Writes the budgets to their record."""
+    record = {
+        "date": datetime.date.today().isoformat(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU",
+        "cores": os.cpu_count(),
+        "build_seconds": round(cold, 1),
+        "rebuild_seconds": round(warm, 1),
+        "chapters": chapters,
+    }
+    BUDGETS.parent.mkdir(exist_ok=True)
+    helpers.data.write_atomically(BUDGETS, (json.dumps(record, indent=1) + "\n").encode())
+
+
 def precision() -> None:
     print(ROW.format("training step", "of plain's", ""))
     for name, ratio in ratios().items():
         print(ROW.format(name, ratio if isinstance(ratio, str) else f"{ratio:.2f}", ""), flush=True)
 
 
-def main() -> None:
-    if sys.argv[1:] not in ([], ["precision"]):
-        sys.exit(f"usage: python -m tests.benchmarks [precision]; got {' '.join(sys.argv[1:])}")
-    threads = torch.get_num_threads()
-    print(f"Python {sys.version.split()[0]}, torch {torch.__version__}, {helpers.device()}, "
-          f"{threads} threads\n")  # fmt: skip
-    if sys.argv[1:]:
-        return precision()
-    print(ROW.format("notebook", "seconds", "peak MiB"))
-    chapters: dict[str, dict[str, float]] = {}
-    for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")):
-        seconds, memory = notebook(path)
-        chapters[path.stem] = {"seconds": round(seconds, 1), "peak_mib": round(memory)}
-        print(ROW.format(path.stem, f"{seconds:.1f}", f"{memory:.0f}"), flush=True)
-    total = sum(chapter["seconds"] for chapter in chapters.values())
-    print(ROW.format("all", f"{total:.1f}", ""))
-
+def speed() -> None:
     found = statements(["import torch", "import helpers", "import helpers; helpers.setup()"])
-    print("\n" + ROW.format("import", "seconds", "of torch's"))
+    print(ROW.format("import", "seconds", "of torch's"))
     torchs = found["import torch"]
     for text, seconds in found.items():
         print(ROW.format(text, f"{seconds:.3f}", f"{seconds / torchs:.3f}"), flush=True)
@@ -207,8 +207,16 @@ def main() -> None:
     for name, (rate, (low, middle, high)) in training().items():
         print(ROW.format(name, f"{rate:.0f}", f"{middle:.3f}"), f"  quartiles {low:.3f} {high:.3f}")
 
-    print()
-    precision()
+
+def budgets() -> None:
+    print(ROW.format("notebook", "seconds", "peak MiB"))
+    chapters: dict[str, dict[str, float]] = {}
+    for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")):
+        seconds, memory = notebook(path)
+        chapters[path.stem] = {"seconds": round(seconds, 1), "peak_mib": round(memory)}
+        print(ROW.format(path.stem, f"{seconds:.1f}", f"{memory:.0f}"), flush=True)
+    total = sum(chapter["seconds"] for chapter in chapters.values())
+    print(ROW.format("all", f"{total:.1f}", ""))
 
     cold, warm = site()
     print("\n" + ROW.format("site", "seconds", ""))
@@ -224,20 +232,20 @@ def main() -> None:
     keep(chapters, cold, warm)
 
 
-def keep(chapters: dict[str, dict[str, float]], cold: float, warm: float) -> None:
-    """Writes the budgets to their record."""
-    record = {
-        "date": datetime.date.today().isoformat(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU",
-        "cores": os.cpu_count(),
-        "build_seconds": round(cold, 1),
-        "rebuild_seconds": round(warm, 1),
-        "chapters": chapters,
-    }
-    BUDGETS.parent.mkdir(exist_ok=True)
-    helpers.data.write_atomically(BUDGETS, (json.dumps(record, indent=1) + "\n").encode())
+PARTS = {"budgets": budgets, "speed": speed, "precision": precision}
+
+
+def main() -> None:
+    wanted = sys.argv[1:] or list(PARTS)
+    unknown = [name for name in wanted if name not in PARTS]
+    if unknown:
+        sys.exit(f"no benchmark {', '.join(unknown)}; there are: {', '.join(PARTS)}")
+    threads = torch.get_num_threads()
+    print(f"Python {sys.version.split()[0]}, torch {torch.__version__}, {helpers.device()}, "
+          f"{threads} threads")  # fmt: skip
+    for name in wanted:
+        print()
+        PARTS[name]()
 
 
 if __name__ == "__main__":
