@@ -12,7 +12,7 @@ from tests.notebooks import ROOT
 from tests.site.browsing import chromium, served
 
 FOLDER = ROOT / ".github" / "pictures"
-PAGE = "notebooks/08_convolution.html#what-does-a-kernel-do-to-a-picture"
+PAGE, SECTION = "notebooks/08_convolution.html", "#what-does-a-kernel-do-to-a-picture"
 COLOURS = 128
 
 
@@ -20,9 +20,10 @@ def photograph() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with served() as address, chromium() as browser:
         for scheme in ("light", "dark"):
-            view = {"width": 1100, "height": 1000}
+            view = {"width": 1100, "height": 1140}
             page = browser.new_context(viewport=view, color_scheme=scheme).new_page()
             page.goto(f"{address}/{PAGE}", wait_until="networkidle")
+            page.locator(SECTION).evaluate("section => section.scrollIntoView()")
             page.wait_for_timeout(500)
             picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB").quantize(COLOURS)
             content = io.BytesIO()

@@ -2,9 +2,11 @@
 
 import html
 import re
+import shutil
 import tomllib
 from functools import cache
 from importlib import import_module
+from types import SimpleNamespace
 
 import pytest
 import sphobjinv
@@ -249,6 +251,17 @@ def test_a_target_of_the_map_that_is_gone_ends_the_build(monkeypatch, call, mess
     module = import_module("generated_pages")
     with pytest.raises(ExtensionError, match=re.escape(message)):
         call(module)
+
+
+def test_a_changed_style_sheet_reaches_the_site(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(ROOT / "book" / "extensions")
+    page_to_write = import_module("fresh_assets").page_to_write
+    shutil.copytree(ROOT / "book" / "assets", tmp_path / "book" / "assets")
+    app = SimpleNamespace(srcdir=tmp_path, outdir=SITE)
+    assert page_to_write(app, None, set(), set(), set()) == []
+    (tmp_path / "book" / "assets" / "executed.css").write_text("p { color: red; }")
+    assert page_to_write(app, None, set(), set(), set()) == ["book/index"]
+    assert page_to_write(SimpleNamespace(srcdir=tmp_path, outdir=tmp_path), *[set()] * 4)
 
 
 def test_every_chapter_that_exists_is_in_the_map_of_the_notes():
