@@ -2,6 +2,7 @@
 
 import html
 import json
+import re
 from pathlib import Path
 
 import yaml
@@ -11,6 +12,18 @@ from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
+
+NO_BREAK = "\N{NON-BREAKING HYPHEN}"
+# In the names of corrections: what is a name of the field, or of Python's.
+SPELLING = {
+    "amp": "AMP", "batchnorm": "BatchNorm", "bce": "BCE", "ctc": "CTC", "cuda": "CUDA",
+    "default true": "default=True", "dice": "Dice", "flashtorch": "flashtorch",
+    "float16": "float16", "grad fn": "grad_fn", "huber": "Huber", "imgaug": "imgaug", "kl": "KL",
+    "l1": "L1", "nll": "NLL", "poisson": "Poisson", "pretrained true": "pretrained=True",
+    "relu": "ReLU", "size average": "size_average", "store true": "store_true",
+    "tensorboardx": "tensorboardX", "torch load": "torch.load", "weights only": "weights_only",
+    "xavier": "Xavier",
+}  # fmt: skip
 
 
 class CourseMap(SphinxDirective):
@@ -52,9 +65,7 @@ class Corrections(SphinxDirective):
             chapter = f"{number(docname)} · {titles[docname]}"
             for name, text in corrections(docname):
                 words = text.replace("> **The notes say**", "The notes say").lstrip("> ")
-                place = nodes.container(
-                    "", link(name.replace("-", " ").capitalize(), docname, f"correction-{name}")
-                )
+                place = nodes.container("", link(in_words(name), docname, f"correction-{name}"))
                 place += paragraph(chapter)
                 rows.append((place, self.parse(words)))
         head = ("Correction", "What the notes say, and what holds")
@@ -129,7 +140,17 @@ def box_of(name: str, boxes: dict[str, str]) -> nodes.paragraph:
     """
     if name not in boxes:
         raise ExtensionError(f"book/notes_map.yml: no chapter has the correction {name!r}")
-    return link(name.replace("-", " ").capitalize(), boxes[name], f"correction-{name}")
+    return link(in_words(name), boxes[name], f"correction-{name}")
+
+
+def in_words(name: str) -> str:
+    """Returns a correction's name as a reader writes it, ``"Smooth L1 is Huber rescaled"``."""
+    words = name.replace("-", " ")
+    if not any(words.startswith(f"{plain} ") for plain in SPELLING):
+        words = words[0].upper() + words[1:]
+    for plain, written in SPELLING.items():
+        words = re.sub(rf"\b{plain}\b", written, words)
+    return words
 
 
 class Platforms(SphinxDirective):
@@ -144,7 +165,7 @@ class Platforms(SphinxDirective):
                 paragraph(f"Python {entry['python']}, torch {entry['torch']}, {entry['device']}"),
                 paragraph(entry["condition"]),
                 paragraph(f"{entry['cells']} cells, {entry['different']} different"),
-                paragraph(f"{entry['seconds']} s, {entry['date']}"),
+                paragraph(f"{entry['seconds']} s, {entry['date'].replace('-', NO_BREAK)}"),
             )
             for entry in entries
         ]

@@ -253,6 +253,19 @@ def test_a_target_of_the_map_that_is_gone_ends_the_build(monkeypatch, call, mess
         call(module)
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("smooth-l1-is-huber-rescaled", "Smooth L1 is Huber rescaled"),
+        ("store-true-with-default-true", "store_true with default=True"),
+        ("margin-ranking-ranks-scores", "Margin ranking ranks scores"),
+    ],
+)
+def test_a_correction_is_named_in_the_spelling_of_the_field(monkeypatch, name, words):
+    monkeypatch.syspath_prepend(ROOT / "book" / "extensions")
+    assert import_module("generated_pages").in_words(name) == words
+
+
 def test_a_changed_style_sheet_reaches_the_site(monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(ROOT / "book" / "extensions")
     page_to_write = import_module("fresh_assets").page_to_write
