@@ -47,7 +47,7 @@ def test_outputs_are_stored_and_metadata_is_clean(notebook):
     assert [cell.execution_count for cell in stored.cells] == [1, 2, 3]
     assert stored.cells[0].outputs[0].text == "42\n"
     assert stored.cells[1].outputs[0].data["text/plain"] == "42"
-    assert stored.cells[0].metadata == {"tags": ["predict"]}
+    assert stored.cells[0].metadata == {"tags": ["predict"], "jupyter": {"outputs_hidden": True}}
     assert len({cell.id for cell in stored.cells}) == 3
     assert set(stored.metadata) == {"kernelspec", "language_info", "executed"}
     nbformat.validate(stored)

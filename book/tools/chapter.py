@@ -30,8 +30,6 @@ def notebook(text: str, setup: nbformat.NotebookNode) -> nbformat.NotebookNode:
     for cell in cells:
         if "alt" in cell.metadata:
             cell.metadata["mystnb"] = {"image": {"alt": cell.metadata.pop("alt")}}
-        if "solution" in cell.metadata.get("tags", []):
-            cell.metadata.update(jupyter={"source_hidden": True}, cellView="form")
     return nbformat.v4.new_notebook(cells=cells)
 
 
