@@ -15,7 +15,8 @@ def setup(seed: int = 0) -> None:
     """Prepares a notebook: checks PyTorch's version, seeds everything, sets the figures' style.
 
     float32 arithmetic on a GPU is set to full precision (no TF32), so that a GPU prints the
-    numbers that a CPU prints.
+    numbers that a CPU prints. Python processes that a chapter starts print tracebacks without
+    colours, on every version: a kernel asks for them (``FORCE_COLOR``), and Python 3.13 obeys.
 
     Args:
         seed: Seed of Python's, NumPy's and PyTorch's generators, 0 <= seed < 2**32.
@@ -32,6 +33,7 @@ def setup(seed: int = 0) -> None:
     torch.backends.cudnn.rnn.fp32_precision = "ieee"
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
+    os.environ["PYTHON_COLORS"] = "0"
 
     from helpers import plotting
 

@@ -35,6 +35,14 @@ def test_setup_asks_for_full_precision():
     assert not torch.backends.cudnn.benchmark and torch.backends.cudnn.deterministic
 
 
+def test_processes_print_tracebacks_without_colours(monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.delenv("PYTHON_COLORS", raising=False)
+    helpers.setup()
+    done = subprocess.run([sys.executable, "-c", "1 / 0"], capture_output=True, text=True)
+    assert done.stderr.splitlines()[-1] == "ZeroDivisionError: division by zero"
+
+
 @pytest.mark.parametrize("seed", ["0", 1.0, None, True])
 def test_a_seed_of_another_type_is_an_error(seed):
     with pytest.raises(TypeError, match=r"seed must be an int, got \w+"):
