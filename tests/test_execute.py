@@ -23,6 +23,7 @@ def notebook(tmp_path):
     def write(*sources):
         cells = [nbformat.v4.new_code_cell(source) for source in sources]
         cells[0].metadata.update(tags=["predict"], collapsed=True)
+        cells[-1].metadata.update(tags=["solution"])
         path = tmp_path / "01_sample.ipynb"
         nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
         return path
@@ -47,7 +48,9 @@ def test_outputs_are_stored_and_metadata_is_clean(notebook):
     assert [cell.execution_count for cell in stored.cells] == [1, 2, 3]
     assert stored.cells[0].outputs[0].text == "42\n"
     assert stored.cells[1].outputs[0].data["text/plain"] == "42"
-    assert stored.cells[0].metadata == {"tags": ["predict"], "jupyter": {"outputs_hidden": True}}
+    assert stored.cells[0].metadata == {"tags": ["predict"]}
+    folded = {"jupyter": {"source_hidden": True}, "cellView": "form"}
+    assert stored.cells[2].metadata == {"tags": ["solution"], **folded}
     assert len({cell.id for cell in stored.cells}) == 3
     assert set(stored.metadata) == {"kernelspec", "language_info", "executed"}
     nbformat.validate(stored)

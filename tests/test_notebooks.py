@@ -155,7 +155,6 @@ def test_predictions_are_questions(path):
     assert len(predictions) >= 4
     for index in predictions:
         assert "hide-output" in tags(cells[index])
-        assert cells[index].metadata.jupyter.outputs_hidden
         assert "**Predict.**" in cells[index - 1].source and "?" in cells[index - 1].source
 
 

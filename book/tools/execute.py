@@ -20,11 +20,8 @@ from nbclient.exceptions import CellExecutionError
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 CELL_METADATA = ("tags", "mystnb", "correction")
-# What JupyterLab and Colab fold; the site folds by the tags hide-output and hide-cell.
-FOLDED = {
-    "predict": {"jupyter": {"outputs_hidden": True}},
-    "solution": {"jupyter": {"source_hidden": True}, "cellView": "form"},
-}
+# What folds a solution in JupyterLab and in Colab; the site folds it by the tag hide-cell.
+FOLDED = {"jupyter": {"source_hidden": True}, "cellView": "form"}
 
 
 def chapters(names: list[str], folder: Path = NOTEBOOKS) -> list[Path]:
@@ -47,13 +44,12 @@ def chapters(names: list[str], folder: Path = NOTEBOOKS) -> list[Path]:
 
 
 def clean(notebook: nbformat.NotebookNode) -> None:
-    """Removes what differs from run to run, folds answers, names each cell after its content."""
+    """Removes what differs from run to run, folds solutions, names each cell after its content."""
     seen: dict[str, int] = {}
     for cell in notebook.cells:
         cell.metadata = {key: cell.metadata[key] for key in CELL_METADATA if key in cell.metadata}
-        for tag, folded in FOLDED.items():
-            if tag in cell.metadata.get("tags", []):
-                cell.metadata.update(folded)
+        if "solution" in cell.metadata.get("tags", []):
+            cell.metadata.update(FOLDED)
         digest = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:8]
         seen[digest] = seen.get(digest, 0) + 1
         cell.id = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
