@@ -31,7 +31,7 @@ with server(logs) as info:
         chromium = playwright.chromium
         browser = await chromium.launch(executable_path={chromium!r}, args=["--no-sandbox"])
         page = await browser.new_page(viewport={size!r})
-        query = "runFilter=lr&tagFilter=loss|test"
+        query = "runFilter=lr&tagFilter=loss|validation"
         await page.goto(f"http://localhost:{{info.port}}/?{{query}}#timeseries")
         await page.locator("card-view").first.wait_for(timeout=20_000)
         await page.get_by_text("Enable step selection").click()

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from helpers.checkpoints import load_checkpoint
+from helpers.data import fashion_mnist
 from helpers.train import _main, read_options
 
 SHORT = ["--model", "linear", "--images", "600", "--epochs", "2", "--device", "cpu"]
@@ -79,9 +80,29 @@ def test_half_precision_and_mirroring_run(tmp_path):
     assert _main(arguments) == 0
 
 
+def test_accuracy_is_of_held_out_training_images_and_the_test_images_stay_closed(
+    tmp_path, monkeypatch
+):
+    opened = []
+
+    def watched(split):
+        opened.append(split)
+        return fashion_mnist(split)
+
+    monkeypatch.setattr("helpers.train.fashion_mnist", watched)
+    assert _main([str(tmp_path), *SHORT]) == 0
+    assert opened == ["train"]
+    state = load_checkpoint(tmp_path / "checkpoint.pt")["model"]
+    images, labels = fashion_mnist("train")
+    logits = images[8500:].flatten(1).float() / 255 @ state["1.weight"].T + state["1.bias"]
+    right = (logits.argmax(dim=1) == labels[8500:]).float().mean().item()
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert result["history"][-1]["accuracy"] == pytest.approx(right, abs=2e-3)
+
+
 def test_more_images_than_there_are(tmp_path, capsys):
-    assert _main([str(tmp_path), "--images", "10001"]) == 1
-    assert "--images must be at most 10000, got 10001" in capsys.readouterr().err
+    assert _main([str(tmp_path), "--images", "8501"]) == 1
+    assert "--images must be at most 8500, got 8501" in capsys.readouterr().err
 
 
 def test_no_cuda_is_told(tmp_path, capsys, monkeypatch):
