@@ -72,7 +72,11 @@ def test_page(open_page, path):
     assert page.locator(".math mjx-container").count() == page.locator(".math").count()
     assert page.locator("mjx-merror").count() == 0
     assert "$" not in page.locator("main").inner_text().replace("$ ", "")
-    page.evaluate("document.querySelectorAll('main details').forEach(d => { d.open = true; })")
+    moving = page.evaluate("""() => {
+        document.querySelectorAll('main details').forEach(d => { d.open = true; });
+        return document.getAnimations().map(a => a.animationName || a.transitionProperty);
+    }""")
+    assert moving == [], "this browser asked for reduced motion; half-faded text has no contrast"
     assert faults_in_all_looks(page) == []
 
 
