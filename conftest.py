@@ -1,8 +1,8 @@
-"""Loads the comparison of notebooks' outputs, and prints its mutation score at the end."""
+"""Loads what compares the notebooks' outputs, orders the tests, and leaves nothing behind."""
 
 import os
 
-pytest_plugins = ["tests.nbval_comparison"]
+pytest_plugins = ["tests.nbval_comparison", "tests.colab.chapters", "tests.order", "tests.traces"]
 
 # Workers that run side by side share the cores. More threads than cores wait for each other, and a
 # run takes several times as long.

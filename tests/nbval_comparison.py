@@ -18,6 +18,11 @@ def compare_outputs(self, test, ref, skip_compare=None):
     return not self.comparison_traceback
 
 
+def pytest_itemcollected(item):
+    if isinstance(item, IPyNbCell):
+        item.output_timeout = 60  # nbval waits 5 seconds for an output, too few on a busy machine
+
+
 def pytest_configure(config):
     IPyNbCell.compare_outputs = compare_outputs
     # tqdm's own switch: a progress bar must leave no trace in what is compared.
