@@ -3,8 +3,9 @@
 The budgets (seconds, memory and page weight of each chapter, seconds of a build) are written to
 ``book/results/budgets.json``, which the page *How to use this book* shows.
 
-``python -m tests.benchmarks budgets``, ``speed`` or ``precision`` measures one part: the budgets;
-imports and the training loop; autocast, channels_last and torch.compile against the plain step.
+``python -m tests.benchmarks budgets``, ``speed``, ``precision`` or ``tests`` measures one part: the
+budgets; imports and the training loop; autocast, channels_last and torch.compile against the plain
+step; the tests themselves, by group, in ``book/results/tests.json``.
 """
 
 import datetime
@@ -29,6 +30,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import helpers
+from tests.benchmarks import suite
 from tests.benchmarks.precision import ratios
 from tests.site.browsing import SITE, chromium, served
 
@@ -47,7 +49,8 @@ def notebook(path: Path) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as folder:
         resources = {"metadata": {"path": folder}}
         started = time.perf_counter()
-        NotebookClient(content, kernel_name="python3", timeout=600, resources=resources).execute()
+        NotebookClient(content, kernel_name="python3", timeout=600, resources=resources,
+                       startup_timeout=600).execute()  # fmt: skip
         seconds = time.perf_counter() - started
     return seconds, int(content.cells[-1].outputs[0].text) / 1024
 
@@ -232,7 +235,18 @@ def budgets() -> None:
     keep(chapters, cold, warm)
 
 
-PARTS = {"budgets": budgets, "speed": speed, "precision": precision}
+def tests() -> None:
+    record = suite.measure()
+    print(ROW.format("tests", "seconds", ""))
+    for name, seconds in record["groups"].items():
+        print(ROW.format(name, f"{seconds:.0f}", ""))
+    print(ROW.format("all, by two workers", record["seconds"], ""))
+    print(ROW.format("pytest --nbval -n 2 notebooks", record["notebooks_alone_seconds"], ""))
+    print(ROW.format("ratio (at most 2.2)", record["ratio"], ""))
+    print(ROW.format("peak MiB (at most 6144)", record["peak_mib"], ""))
+
+
+PARTS = {"budgets": budgets, "speed": speed, "precision": precision, "tests": tests}
 
 
 def main() -> None:

@@ -47,6 +47,8 @@ def command(condition: str, report: Path) -> list[str]:
     if condition == "random order":
         random.Random(datetime.date.today().toordinal()).shuffle(paths)
     run = [sys.executable, "-m", "pytest", "--nbval", "-q", f"--junitxml={report}", *paths]
+    if condition == "random order":
+        run += ["-p", "no:tests.order"]
     if condition == "two workers":
         run += ["-n", "2"]
     return {"no network": ALONE, "read-only home": SEALED}.get(condition, []) + run

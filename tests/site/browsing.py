@@ -45,7 +45,7 @@ def chromium() -> Iterator[Browser]:
     path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
     with sync_playwright() as playwright:
         try:
-            browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+            browser = playwright.chromium.launch(executable_path=path, args=FLAGS, timeout=300_000)
         except Exception as error:
             raise RuntimeError(
                 "the page tests need a Chromium: install Debian's package 'chromium', run "

@@ -10,6 +10,8 @@ from playwright.sync_api import expect
 from tests.notebooks import ROOT, code_cells, read, tags
 from tests.site.conftest import IDS, PAGES, PATHS, SITE
 
+PATIENCE = 300_000  # milliseconds: a machine ten times slower meets it as well
+expect.set_options(timeout=PATIENCE)
 AXE = (ROOT / "tests" / "site" / "vendor" / "axe.min.js").read_text(encoding="utf-8")
 # Colours follow the scheme, not the width: their contrast, slow to measure, is measured once each.
 LOOKS = [("light", 1280, True), ("dark", 1280, False), ("dark", 390, True), ("light", 390, False)]
@@ -17,6 +19,12 @@ RUN_AXE = """colours => axe.run(document, {
     resultTypes: ["violations"], rules: {"color-contrast": {enabled: colours}}
 }).then(result => result.violations.map(
     v => [v.id, v.nodes.slice(0, 3).map(n => n.html.slice(0, 160))]))"""
+# Each box that scrolls can be reached by keyboard, and no other.
+SCROLLING_BOXES = """() => [...document.querySelectorAll(
+    'pre, .nboutput > .output_area, .cell_output > .output, .jp-RenderedHTMLCommon, ' +
+    '.pst-scrollable-table-container'
+)].every(box => (box.tabIndex === 0) ===
+    (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight))"""
 
 
 @pytest.fixture
@@ -29,6 +37,7 @@ def open_page(browser, site):
             color_scheme="light", viewport={"width": 1280, "height": 900}, reduced_motion="reduce"
         )
         contexts.append(context)
+        context.set_default_timeout(PATIENCE)
         page = context.new_page()
         host = "http://book.test" if route else site
         if route:
@@ -56,7 +65,7 @@ def faults_in_all_looks(page):
         page.wait_for_function(f"document.documentElement.dataset.theme === '{scheme}'")
         if page.viewport_size["width"] != width:
             page.set_viewport_size({"width": width, "height": 900})
-            page.wait_for_timeout(500)  # the theme looks for scrolling boxes a moment later
+        page.wait_for_function(SCROLLING_BOXES)  # the theme looks for them a moment later
         extent = page.evaluate("document.documentElement.scrollWidth")
         if extent > width:
             faults.append((scheme, width, f"scrolls sideways: {extent}"))
@@ -124,7 +133,7 @@ def test_answers_and_solutions_open(open_page, path):
 def test_search_finds_terms(open_page):
     for term, expected in (("broadcasting", "01_tensors"), ("gradcheck", "02_autograd")):
         page = open_page(f"search.html?q={term}")
-        page.wait_for_selector("#search-results li a", timeout=10_000)
+        page.wait_for_selector("#search-results li a")
         links = page.eval_on_selector_all("#search-results li a", "all => all.map(a => a.href)")
         assert any(expected in link for link in links)
 
