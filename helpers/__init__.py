@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         training,
         validation,
     )
-    from helpers.checks import check
+    from helpers.checks import check, hint, progress
     from helpers.environment import device, seed_everything, setup
     from helpers.training import EarlyStopping, History, evaluate, fit, train_one_epoch
 
@@ -48,6 +48,8 @@ _FUNCTIONS = {
     "device": "environment",
     "seed_everything": "environment",
     "check": "checks",
+    "hint": "checks",
+    "progress": "checks",
     "fit": "training",
     "train_one_epoch": "training",
     "evaluate": "training",
@@ -67,11 +69,13 @@ __all__ = [
     "device",
     "evaluate",
     "fit",
+    "hint",
     "layers",
     "losses",
     "models",
     "plotting",
     "pretrained",
+    "progress",
     "seed_everything",
     "setup",
     "train_one_epoch",

@@ -1,16 +1,16 @@
 """Exercises that check themselves: ``helpers.check("01.2", answer)``.
 
-Each chapter's checks stand in a module ``chapter_NN``. A check calls the answer, and raises
-``Wrong`` with a hint where it is not right.
+Each chapter's checks stand in a module ``chapter_NN``; ``machinery`` says how they are written.
 """
 
-from collections.abc import Callable
-from importlib import import_module
-from importlib.util import find_spec
+import sys
 
-from helpers.checks.machinery import CHECKS, NotAnswered, TimeOver, Wrong, is_stub, time_limit
+from helpers.checks.hints import hint
+from helpers.checks.judging import judge
+from helpers.checks.progress import note, progress
+from helpers.checks.registry import find
 
-__all__ = ["check"]
+__all__ = ["check", "hint", "progress"]
 
 SECONDS = 20
 
@@ -23,31 +23,11 @@ def check(exercise: str, answer: object) -> None:
         answer: What the exercise asks for: a function, a class or a value.
 
     Raises:
+        TypeError: The number is not a string.
         ValueError: There is no exercise of that number.
     """
-    run = _find(exercise)
-    try:
-        if is_stub(answer):
-            raise NotAnswered
-        with time_limit(SECONDS):
-            praise = run(answer)
-    except NotAnswered:
-        print(f"{exercise}: not answered yet. Replace the … above and run the cell again.")
-    except (Wrong, TimeOver) as wrong:
-        print(f"{exercise}: not yet. {wrong}")
-    except (Exception, SystemExit) as error:
-        message = str(error).splitlines()[0] if str(error) else "no message"
-        print(f"{exercise}: your answer raised {type(error).__name__}: {message}")
-    else:
-        print(f"{exercise}: correct. {praise}")
-
-
-def _find(exercise: str) -> Callable[[object], str]:
-    chapter = str(exercise).partition(".")[0]
-    module = f"helpers.checks.chapter_{chapter}"
-    if chapter.isdigit() and find_spec(module):
-        import_module(module)
-    if exercise not in CHECKS:
-        known = ", ".join(sorted(name for name in CHECKS if name.startswith(f"{chapter}.")))
-        raise ValueError(f"no exercise {exercise!r}; chapter {chapter!r} has: {known or 'none'}")
-    return CHECKS[exercise]
+    found = find(exercise)
+    verdict = judge(found, answer, SECONDS)
+    if verdict.right:
+        note(found.number, sys._getframe(1))
+    print(verdict.text)

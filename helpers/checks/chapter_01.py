@@ -4,95 +4,228 @@ from typing import Any
 
 import torch
 
-from helpers.checks.machinery import call, close, exercise, require, require_tensor
+from helpers.checks.machinery import (
+    Draw,
+    as_bool,
+    as_tensor,
+    call,
+    compare,
+    diagnose,
+    exercise,
+    forbid,
+    require,
+    same,
+)
 
 
-@exercise("01.1")
+@exercise(
+    "01.1",
+    hints=(
+        "Whether a field is 0 or 1 depends on row + column alone. How do you get the table of "
+        "all these sums from the numbers 0 to n - 1, without a loop?",
+        "index = torch.arange(n) is a row. index.unsqueeze(1) is a column. Broadcasting adds them "
+        "to an n × n table; % 2 tells even from odd.",
+    ),
+)
 def checkerboard(answer: Any) -> str:
-    for n in (2, 5):
-        board = require_tensor(call(answer, n), f"checkerboard({n})", (n, n))
-        require(
-            board[0, 0] == 0,
-            "The top left field, where row + column is even, should be 0.",
+    for n in (2, 5, 1, 8):
+        index = torch.arange(n)
+        rows, columns = torch.meshgrid(index, index, indexing="ij")
+        compare(
+            call(answer, n),
+            (rows + columns) % 2,
+            f"checkerboard({n})",
+            typical={
+                "The colours are exchanged: the top left field, where row + column is 0 and so "
+                "even, should be 0.": (rows + columns + 1) % 2,
+                "All rows are alike. Neighbouring rows differ, too: add a column of row numbers to "
+                "a row of column numbers.": columns % 2,
+                "Each row has a single number. Neighbouring columns differ, too: add a row of "
+                "column numbers to a column of row numbers.": rows % 2,
+                "It is 1 only where row and column are both odd: add them, do not multiply.": (
+                    rows * columns % 2
+                ),
+                "These are the sums row + column themselves: % 2 tells even from odd.": (
+                    rows + columns
+                ),
+                "The fields are 1 and -1, and 0 and 1 are asked for.": (
+                    1 - 2 * ((rows + columns) % 2)
+                ),
+            },
+            hint="It is 0 where row + column is even, and 1 elsewhere.",
         )
-        rows = torch.arange(n).unsqueeze(1)
-        expected = (rows + torch.arange(n)) % 2
-        require(
-            close(board, expected),
-            f"checkerboard({n}) should be 0 where row + column is even and 1 elsewhere. "
-            "Rows differ from their neighbours, too: add a column of row numbers to a row of "
-            "column numbers.",
-        )
+    forbid(
+        answer,
+        loops="The board is right, but there is a loop in the code. Let broadcasting make the "
+        "table: a column of numbers plus a row of numbers.",
+    )
     return "Broadcasting built the whole table from two ranges."
 
 
-@exercise("01.2")
+@exercise(
+    "01.2",
+    hints=(
+        "A mean over dim 0 runs over the samples and leaves one number for each column.",
+        "x.mean(dim=0) and x.std(dim=0) have shape (columns,), and broadcasting applies them to "
+        "every row. Subtract first, then divide, and use no operation with an underscore or -=.",
+    ),
+)
 def standardize(answer: Any) -> str:
-    generator = torch.Generator().manual_seed(1)
-    x = torch.randn(6, 3, generator=generator) * torch.tensor([1.0, 5.0, 20.0]) + 7
-    before = x.clone()
-    z = require_tensor(call(answer, x), "standardize(x)", (6, 3))
-    require(torch.equal(x, before), "x itself has changed: an in-place operation is at work.")
-    along_rows = (x - x.mean(1, keepdim=True)) / x.std(1, keepdim=True)
-    require(
-        not close(z, along_rows, 1e-3),
-        "Each row has mean 0, but each column should: the mean runs over dim 0, the samples.",
-    )
-    require(
-        not close(z, (x - x.mean()) / x.std(), 1e-3),
-        "One mean and one spread were used for the whole table. Each column needs its own: dim=0.",
-    )
-    require(
-        close(z.mean(0), torch.zeros(3), 1e-4),
-        f"The columns' means should be 0, they are {z.mean(0).tolist()}.",
-    )
-    require(
-        close(z.std(0), torch.ones(3), 1e-4),
-        f"The columns' spreads should be 1, they are {z.std(0).tolist()}. Divide by x.std(dim=0).",
-    )
+    draw = Draw(1)
+    for rows, columns, dtype in ((6, 3, None), (4, 7, torch.float64), (90, 2, None)):
+        x = draw.normal(rows, columns, dtype=dtype or torch.float32)
+        x = x * torch.linspace(1, 20, columns).to(x) + torch.linspace(7, -3, columns).to(x)
+        name = f"standardize(x), for x of shape {tuple(x.shape)},"
+        z = as_tensor(call(answer, x), name, (rows, columns))
+        if same(z, (x - x.mean(0)) / x.std(0, correction=0), 1e-4):
+            continue  # divided by N in place of N - 1, as the statement allows
+        diagnose(z, _mistakes(x, 0), 1e-4)
+        compare(
+            z,
+            (x - x.mean(0)) / x.std(0),
+            name,
+            tolerance=1e-4,
+            typical=_mistakes(x, 1),
+            hint="Each column needs its own mean and its own spread: dim=0.",
+        )
     return "Each column has mean 0 and spread 1, and x is untouched."
 
 
-@exercise("01.3")
-def same_memory(answer: Any) -> str:
-    x = torch.arange(6)
-    cases = [
-        (x, x.view(2, 3), True, "a view shows the same numbers under another shape"),
-        (x, x.clone(), False, "a clone has memory of its own"),
-        (
-            x,
-            x[1:],
-            True,
-            "x[1] and x[1:][0] are the same number in memory. A slice starts at another address "
-            "in the same storage: compare storages",
+def _mistakes(x: torch.Tensor, correction: int) -> dict[str, torch.Tensor]:
+    mean, spread = x.mean(0), x.std(0, correction=correction)
+    row_mean, row_spread = x.mean(1, keepdim=True), x.std(1, keepdim=True, correction=correction)
+    return {
+        "Each row has mean 0 and spread 1, but each column should: the mean runs over dim 0, the "
+        "samples.": (x - row_mean) / row_spread,
+        "One mean and one spread were used for the whole table. Each column needs its own: "
+        "dim=0.": (x - x.mean()) / x.std(correction=correction),
+        "The means are 0, but the spreads are not 1: divide by x.std(dim=0).": x - mean,
+        "The spreads are 1, but the means are not 0: subtract the mean first.": x / spread,
+        "It was divided by the variance: the standard deviation is its root.": (
+            (x - mean) / spread**2
         ),
-        (x, torch.arange(6), False, "equal numbers are not the same memory"),
-        (x, x[[0, 1]], False, "indexing with a list copies"),
-        (x.view(2, 3), x.view(2, 3).t(), True, "a transpose only walks the memory differently"),
-    ]
-    for a, b, expected, why in cases:
-        result = call(answer, a, b)
-        require(
-            bool(result) == expected,
-            f"For {a.tolist()} and {b.tolist()} it gave {bool(result)}, but {why}.",
-        )
+        "It was multiplied by the spread: divide by it.": (x - mean) * spread,
+        "The columns run from 0 to 1. That is another scaling, by minimum and maximum: mean 0 and "
+        "standard deviation 1 are asked for.": (x - x.amin(0)) / (x.amax(0) - x.amin(0)),
+        "Each column has its own mean, but one spread was used for the whole table: x.std(dim=0) "
+        "has one for each column.": (x - mean) / x.std(correction=correction),
+        "x / spread was computed before the mean was subtracted: (x - mean) / spread needs its "
+        "parentheses.": x - mean / spread,
+        "It was divided by the mean distance from the mean. The standard deviation squares the "
+        "distances, averages, and takes the root.": (x - mean) / (x - mean).abs().mean(0),
+    }
+
+
+@exercise(
+    "01.3",
+    hints=(
+        "Where a tensor begins in memory does not tell: a slice begins somewhere else in the same "
+        "storage. What do all windows on one storage have in common?",
+        "a.untyped_storage() is the storage behind a, and its data_ptr() the address at which it "
+        "begins. Two windows lie in one storage when these addresses are equal.",
+    ),
+)
+def same_memory(answer: Any) -> str:
+    x, weight = torch.arange(60.0), torch.ones(4, requires_grad=True)
+    with torch.no_grad():
+        table = x.view(6, 10)
+    cases = [
+        ("x", x, "x.view(6, 10)", table, True, "a view shows the same numbers in another shape"),
+        ("x", x, "x.clone()", x.clone(), False, "a clone has memory of its own"),
+        (
+            *("x", x, "x[1:]", x[1:], True),
+            "x[1] and x[1:][0] are the same number in memory. A slice starts at another address in "
+            "the same storage: compare storages",
+        ),
+        ("x", x, "an equal tensor", torch.arange(60.0), False, "equal numbers are not the same "
+         "memory"),
+        ("x", x, "x[[0, 1]]", x[[0, 1]], False, "indexing with a list copies"),
+        ("x", x, "x.data", x.data, True, "x.data is another tensor on the same storage"),
+        ("x.view(6, 10)", table, "its transpose", table.t(), True,
+         "a transpose only walks the memory differently"),
+        ("x.view(6, 10)", table, "y.view(6, 10)", x.clone().view(6, 10), False,
+         "views of two tensors have two storages"),
+        ("x[:3]", x[:3], "x[50:]", x[50:], True,
+         "both are windows on the storage of x, though they share no element of it"),
+        ("x[0::2]", x[0::2], "x[1::2]", x[1::2], True,
+         "both are windows on the storage of x, though they share no element of it"),
+        ("x[3:5]", x[3:5], "x[:20].clone()", x[:20].clone(), False, "a clone has memory of its "
+         "own"),
+        ("a weight", weight, "weight.detach()", weight.detach(), True,
+         "detach leaves the graph and keeps the memory"),
+        ("a row", x[:5], "row.expand(3, 5)", x[:5].expand(3, 5), True, "expand copies nothing"),
+        ("x", x, "x.int()", x.int(), False, "another dtype needs a copy"),
+        ("x", x, "x.view(torch.int32)", x.view(torch.int32), True,
+         "view(dtype) reads the same bytes as another type"),
+        ("x", x, "x", x, True, "a tensor shares memory with itself"),
+    ]  # fmt: skip
+    for first, a, second, b, expected, why in cases:
+        for one, left, other, right in ((first, a, second, b), (second, b, first, a)):
+            name = f"same_memory({one}, {other})"
+            result = as_bool(call(answer, left, right), name)
+            require(result == expected, f"{name} gave {result}, but {why}.")
     return "Two tensors share memory when they share a storage."
 
 
-@exercise("01.4")
+@exercise(
+    "01.4",
+    hints=(
+        "Let broadcasting make the table of all differences: N rows of a, M rows of b, D numbers "
+        "each. Which shapes give (N, M, D)?",
+        "a.unsqueeze(1) has shape (N, 1, D) and b.unsqueeze(0) has (1, M, D). Subtract, square, "
+        "sum over the last dimension, take the root.",
+    ),
+)
 def pairwise_distances(answer: Any) -> str:
-    generator = torch.Generator().manual_seed(2)
-    a = torch.randn(5, 3, generator=generator)
-    b = torch.randn(4, 3, generator=generator)
-    d = require_tensor(call(answer, a, b), "pairwise_distances(a, b)", (5, 4))
-    expected = torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
-    require(
-        not close(d, expected**2, 1e-4),
-        "These are squared distances: take the square root at the end.",
-    )
-    require(
-        close(d, expected, 1e-4),
-        "The numbers are not the distances. Give a the shape (5, 1, 3) and b the shape (1, 4, 3), "
-        "subtract, square, sum over the last dimension, take the root.",
-    )
+    draw = Draw(2)
+    sizes = ((5, 4, 3), (1, 6, 2), (3, 3, 1), (2, 7, 8))
+    for n, m, d in sizes:
+        for dtype in (torch.float32, torch.float64):
+            a, b = draw.normal(n, d, dtype=dtype), draw.normal(m, d, dtype=dtype)
+            if n > 1:
+                b[-1] = a[0]  # a distance of exactly 0
+            name = f"pairwise_distances(a, b), for shapes {tuple(a.shape)} and {tuple(b.shape)},"
+            difference = a.unsqueeze(1) - b.unsqueeze(0)
+            distance = difference.double().norm(dim=-1)
+            result = as_tensor(call(answer, a, b), name, dtype="float")
+            require(
+                not result.isnan().any(),
+                "A distance is nan: the root of a number just below 0. Rounding makes it in "
+                "a² + b² - 2ab where two points are equal: clamp at 0 before the root, or square "
+                "the differences themselves.",
+            )
+            compare(
+                result,
+                distance,
+                name,
+                tolerance=1e-3,
+                typical={
+                    "These are squared distances: take the square root at the end.": distance**2,
+                    "Absolute differences were added, as a taxi drives. The Euclidean distance "
+                    "squares them, adds, and takes the root.": difference.abs().sum(-1),
+                    "The largest difference alone was taken: square all, add, take the root.": (
+                        difference.abs().amax(-1)
+                    ),
+                    "The mean of the squares was taken: the distance needs their sum.": (
+                        difference.square().mean(-1).sqrt()
+                    ),
+                    "The differences were added before they were squared: square first.": (
+                        difference.sum(-1).abs()
+                    ),
+                    "The table is transposed: row i belongs to a[i], column j to b[j].": distance.T,
+                    "The last dimension, with D numbers, is still there: sum over it.": (
+                        difference.square().sqrt()
+                    ),
+                    "These are dot products, not distances: subtract before you multiply.": a @ b.T,
+                },
+                hint="Give a the shape (N, 1, D) and b the shape (1, M, D), subtract, square, sum "
+                "over the last dimension, take the root.",
+            )
+    forbid(
+        answer,
+        names={"cdist": "The distances are right, but cdist computed them. Write the table "
+               "yourself: broadcasting makes all the differences."},
+        loops="The distances are right, but there is a loop in the code. Broadcasting makes all "
+        "the differences at once: a.unsqueeze(1) - b.unsqueeze(0).",
+    )  # fmt: skip
     return "All pairs at once, without a loop."

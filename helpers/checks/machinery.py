@@ -1,123 +1,118 @@
-"""What every check is built from."""
+"""What every check is built from, in one place to import from.
 
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+A check takes an answer and returns a sentence of praise, or raises ``Wrong`` with a hint::
 
-import torch
+    @exercise("01.2", hints=("The first hint.", "The second hint, which says more."))
+    def standardize(answer: Any) -> str:
+        draw = Draw(2)
+        for rows, columns, dtype in ((6, 3, torch.float32), (4, 7, torch.float64)):
+            x = draw.normal(rows, columns, dtype=dtype)
+            compare(
+                call(answer, x),
+                (x - x.mean(0)) / x.std(0),
+                f"standardize(x), for x of shape {tuple(x.shape)},",
+                typical={"Each row has mean 0, and each column should.": along_rows(x)},
+            )
+        return "Each column has mean 0."
+
+* ``call`` runs the answer; ``changes=`` names what it may change of what it is given. Everything
+  else must stay as it is: that is looked at afterwards, with the settings of PyTorch and Python.
+* ``as_number``, ``as_tensor``, ``as_pair``, ... take a result by value and look at its type and
+  shape before they convert it.
+* ``compare`` holds it against an independent reference and names typical mistakes, the first
+  place that differs, and both numbers. ``require_gradients`` compares gradients.
+* ``require`` states anything else, ``require_error`` an error, ``forbid`` what the code must not
+  use.
+* ``Draw`` makes inputs. A check tries several sizes, shapes that are not square, dtypes, and the
+  edges that the statement names.
+
+An error in the answer's code is told as the answer's. An error in the check itself is never: it
+says what the answer gave instead. Generators, modes, folders and streams are put back.
+"""
+
 from torch import Tensor
 
-CHECKS: dict[str, Callable[[Any], str]] = {}
+from helpers.checks.calling import call, is_stub, named, require_error, run
+from helpers.checks.comparing import compare, diagnose, difference, require_gradients, same
+from helpers.checks.drawing import Draw
+from helpers.checks.registry import EXERCISES, Exercise, exercise
+from helpers.checks.source import forbid
+from helpers.checks.values import (
+    as_bool,
+    as_class,
+    as_dict,
+    as_float,
+    as_function,
+    as_integer,
+    as_list,
+    as_module,
+    as_number,
+    as_numbers,
+    as_pair,
+    as_tensor,
+    as_text,
+)
+from helpers.checks.verdicts import NotAnswered, TimeOver, Wrong, require
+from helpers.checks.words import describe, plain
 
+__all__ = [
+    "EXERCISES",
+    "Draw",
+    "Exercise",
+    "NotAnswered",
+    "TimeOver",
+    "Wrong",
+    "as_bool",
+    "as_class",
+    "as_dict",
+    "as_float",
+    "as_function",
+    "as_integer",
+    "as_list",
+    "as_module",
+    "as_number",
+    "as_numbers",
+    "as_pair",
+    "as_tensor",
+    "as_text",
+    "call",
+    "compare",
+    "describe",
+    "diagnose",
+    "difference",
+    "exercise",
+    "forbid",
+    "is_stub",
+    "named",
+    "plain",
+    "require",
+    "require_error",
+    "require_gradients",
+    "run",
+    "same",
+]
 
-class Wrong(Exception):
-    """An answer that is not right; the message says what is wrong and hints at why."""
-
-
-class NotAnswered(Exception):
-    """The stub is still in place."""
-
-
-class TimeOver(BaseException):
-    """An answer ran too long; no ``except Exception`` of the answer can swallow it."""
-
-
-def exercise(number: str) -> Callable[[Callable[[Any], str]], Callable[[Any], str]]:
-    """Registers a check, which takes an answer and returns a sentence of praise."""
-
-    def register(function: Callable[[Any], str]) -> Callable[[Any], str]:
-        CHECKS[number] = function
-        return function
-
-    return register
-
-
-def require(condition: object, hint: str) -> None:
-    """Raises ``Wrong`` with the hint unless the condition holds."""
-    if not condition:
-        raise Wrong(hint)
-
-
-def call(answer: Any, *arguments: Any) -> Any:
-    """Calls the answer and tells a stub and a missing ``return`` from a result.
-
-    Raises:
-        NotAnswered: The call returned ``...``.
-        Wrong: The answer cannot be called, or it returned None.
-    """
-    if not callable(answer):
-        raise Wrong(f"A function is asked for, but the answer is of type {type(answer).__name__}.")
-    result = answer(*arguments)
-    if result is ...:
-        raise NotAnswered
-    name = getattr(answer, "__name__", "the function")
-    require(result is not None, f"{name} returned None. Does it end with a return statement?")
-    return result
+# The older names, until no chapter uses them.
+CHECKS = EXERCISES
 
 
 def require_tensor(value: object, name: str, shape: tuple[int, ...] | None = None) -> Tensor:
-    """Returns the value if it is a tensor of the shape.
-
-    Raises:
-        Wrong: It is not.
-    """
+    """Returns the value if it is a tensor of the shape."""
     require(
         isinstance(value, Tensor), f"{name} should be a torch.Tensor, not {type(value).__name__}."
     )
     if shape is not None:
-        require(
-            tuple(value.shape) == shape, f"{name} has shape {tuple(value.shape)}, expected {shape}."
-        )
+        found = tuple(value.shape)
+        require(found == shape, f"{name} has shape {found}, expected {shape}.")
     return value
 
 
 def require_subclass(answer: object, parent: type, name: str) -> None:
     """Raises ``Wrong`` unless the answer is a class derived from the parent, called name."""
-    derived = isinstance(answer, type) and issubclass(answer, parent)
-    require(derived, f"A subclass of {name} is asked for.")
+    as_class(answer, parent, name)
 
 
 def close(a: Tensor, b: Tensor, tolerance: float = 1e-5) -> bool:
     """Tells whether two tensors of one shape agree within the tolerance, on any device."""
     a, b = a.detach().cpu().double(), b.detach().cpu().double()
-    return a.shape == b.shape and torch.allclose(a, b, rtol=tolerance, atol=tolerance)
-
-
-def is_stub(answer: object) -> bool:
-    """Tells whether the answer is ``...`` or a function or class whose bodies are only ``...``."""
-    if answer is ... or answer is None:
-        return True
-    if isinstance(answer, type):
-        functions = [getattr(value, "__func__", value) for value in vars(answer).values()]
-        return all(is_stub(value) for value in functions if hasattr(value, "__code__"))
-    code = getattr(answer, "__code__", None)
-    return code is not None and code.co_code == _stub.__code__.co_code and not code.co_names
-
-
-def _stub() -> None: ...
-
-
-@contextmanager
-def time_limit(seconds: float) -> Iterator[None]:
-    """Ends an answer that runs too long, where the platform has a timer signal.
-
-    Raises:
-        TimeOver: The time is over.
-    """
-    usable = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
-    if not usable:
-        yield
-        return
-
-    def over(*_: object) -> None:
-        raise TimeOver(f"It did not finish within {seconds:g} seconds. Is there an endless loop?")
-
-    previous = signal.signal(signal.SIGALRM, over)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, previous)
+    return a.shape == b.shape and a.allclose(b, rtol=tolerance, atol=tolerance)
