@@ -76,7 +76,8 @@ def fashion_mnist(
             where Debian's package ``dataset-fashion-mnist`` puts them, or else in
             ``~/.cache/pytorch-executed``.
         root: Folder of the four original ``.gz`` files; only with ``full``.
-        download: Fetch missing files into ``root`` or the cache; only with ``full``.
+        download: Fetch files that are missing, damaged or not the original ones into ``root`` or
+            the cache; only with ``full``. What Debian's package installed is only read.
 
     Returns:
         Images, uint8, shape (N, 1, 28, 28), and labels, int64, shape (N,).
@@ -85,7 +86,7 @@ def fashion_mnist(
         FileNotFoundError: ``full`` without the files and without ``download``.
         ConnectionError: The download failed.
         OSError: The files could not be written (a read-only or full disk).
-        ValueError: Unknown split, or a file is damaged.
+        ValueError: Unknown split, or a file is damaged or another one.
 
     Source: Xiao, Rasul and Vollgraf, Fashion-MNIST, arXiv:1708.07747 (MIT licence).
     """
@@ -95,17 +96,9 @@ def fashion_mnist(
         if root is not None or download:
             raise ValueError("root and download go with full=True; the bundled part needs neither")
         return _bundled_fashion_mnist(split)
-    images_file, labels_file = (
-        _fashion_file(f"{_FASHION_PREFIX[split]}-{kind}.gz", root, download)
-        for kind in ("images-idx3-ubyte", "labels-idx1-ubyte")
-    )
-    images, labels = read_idx(images_file), read_idx(labels_file)
-    size = _FASHION_SIZE[split]
-    if images.shape != (size, 28, 28) or labels.shape != (size,):
-        raise ValueError(
-            f"{images_file} and {labels_file} must hold {size} images of 28 x 28 and their labels, "
-            f"got {images.shape} and {labels.shape}"
-        )
+    prefix, size = _FASHION_PREFIX[split], _FASHION_SIZE[split]
+    images = _original(f"{prefix}-images-idx3-ubyte.gz", (size, 28, 28), root, download)
+    labels = _original(f"{prefix}-labels-idx1-ubyte.gz", (size,), root, download)
     return torch.from_numpy(images).unsqueeze(1), torch.from_numpy(labels).long()
 
 
@@ -139,36 +132,71 @@ def read_idx(path: str | os.PathLike) -> np.ndarray:
     try:
         raw = gzip.decompress(Path(path).read_bytes())
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise ValueError(f"{path} is damaged or truncated ({error}). Fetch it again.") from error
+        raise ValueError(f"{path} is damaged or truncated ({error}).") from error
     if len(raw) < 4 or raw[:3] != b"\x00\x00\x08":
-        raise ValueError(f"{path} is no IDX file of bytes: it begins with {raw[:4].hex() or 'nil'}")
-    dimensions = raw[3]
-    shape = np.frombuffer(raw, ">u4", count=dimensions, offset=4)
-    expected = 4 + 4 * dimensions + int(np.prod(shape, dtype=np.int64))
-    if len(raw) != expected:
-        raise ValueError(f"{path} is truncated: {expected} bytes announced, {len(raw)} found")
-    return np.frombuffer(raw, np.uint8, offset=4 + 4 * dimensions).reshape(shape).copy()
-
-
-def _fashion_file(name: str, root: str | os.PathLike | None, download: bool) -> Path:
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pytorch-executed"
-    folders = [Path(root)] if root is not None else [_DEBIAN_FOLDER, cache]
-    for folder in folders:
-        if (folder / name).is_file():
-            return folder / name
-    if not download:
-        raise FileNotFoundError(
-            f"{name} is not in {' or '.join(map(str, folders))}. Pass download=True to fetch it "
-            "(31 MB for all files), pass root=... to name its folder, or install Debian's package "
-            "dataset-fashion-mnist."
+        raise ValueError(
+            f"{path} is no IDX file of bytes: it begins with {raw[:4].hex() or 'nil'}."
         )
+    dimensions = raw[3]
+    start = 4 + 4 * dimensions
+    if len(raw) < start:
+        raise ValueError(
+            f"{path} is truncated: {start} bytes of header announced, {len(raw)} found."
+        )
+    shape = np.frombuffer(raw, ">u4", count=dimensions, offset=4)
+    expected = start + int(np.prod(shape, dtype=np.int64))
+    if len(raw) != expected:
+        raise ValueError(f"{path} is truncated: {expected} bytes announced, {len(raw)} found.")
+    return np.frombuffer(raw, np.uint8, offset=start).reshape(shape).copy()
+
+
+def _original(
+    name: str, shape: tuple[int, ...], root: str | os.PathLike | None, download: bool
+) -> np.ndarray:
+    """Returns what one of the original files holds; fetches it if it must and may."""
     from torchvision.datasets import FashionMNIST
 
-    checksum = dict(FashionMNIST.resources)[name]
-    address = FashionMNIST.mirrors[0] + name
-    target = folders[-1] / name
-    fetch(address, target, md5=checksum)
-    return target
+    md5 = dict(FashionMNIST.resources)[name]
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pytorch-executed"
+    folders = [Path(root)] if root is not None else [_DEBIAN_FOLDER, cache]
+    wrong = []
+    for folder in folders:
+        path = folder / name
+        if not path.is_file():
+            continue
+        try:
+            array = _read_original(path, shape)
+        except ValueError as error:
+            wrong.append(str(error))
+        else:
+            # A download is of the original file; without one, any file of the shape will do.
+            if not download or folder == _DEBIAN_FOLDER or _md5(path) == md5:
+                return array
+    if download:
+        target = folders[-1] / name
+        fetch(FashionMNIST.mirrors[0] + name, target, md5=md5)
+        return _read_original(target, shape)
+    if wrong:
+        raise ValueError(
+            f"{' '.join(wrong)} Pass download=True to fetch it again, or delete it and put a good "
+            "one there."
+        )
+    raise FileNotFoundError(
+        f"{name} is not in {' or '.join(map(str, folders))}. Pass download=True to fetch it "
+        "(31 MB for all files), pass root=... to name its folder, or install Debian's package "
+        "dataset-fashion-mnist."
+    )
+
+
+def _read_original(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    array = read_idx(path)
+    if array.shape != shape:
+        raise ValueError(f"{path} must hold bytes of shape {shape}, got {array.shape}.")
+    return array
+
+
+def _md5(path: Path) -> str:
+    return hashlib.md5(path.read_bytes()).hexdigest()
 
 
 def fetch(address: str, target: str | os.PathLike, *, md5: str) -> None:
@@ -205,7 +233,7 @@ def fetch(address: str, target: str | os.PathLike, *, md5: str) -> None:
             error.errno,
             f"{error.strerror}: cannot write {part}. Pass root=... to name another folder",
         ) from error
-    found = hashlib.md5(part.read_bytes()).hexdigest()
+    found = _md5(part)
     if found != md5:
         part.unlink()
         raise ValueError(

@@ -139,7 +139,9 @@ def test_full_looks_into_the_cache(tmp_path, monkeypatch):
 def test_files_of_another_size_are_refused(tmp_path, monkeypatch):
     originals(tmp_path, monkeypatch)
     monkeypatch.setattr(data, "_FASHION_SIZE", {"train": 61, "test": 30})
-    with pytest.raises(ValueError, match="must hold 61 images of 28 x 28"):
+    with pytest.raises(
+        ValueError, match=r"must hold bytes of shape \(61, 28, 28\), got \(60, 28, 28\)"
+    ):
         data.fashion_mnist("train", full=True, root=tmp_path)
 
 
@@ -150,7 +152,8 @@ def test_files_of_another_size_are_refused(tmp_path, monkeypatch):
     (gzip.compress(b"\x00\x00\x08\x01\x00\x00\x00\x05abc", mtime=0), "12|13 bytes announced"),
     (gzip.compress(b"\x00\x00\x0d\x01\x00\x00\x00\x01a", mtime=0), "no IDX file of bytes"),
     (gzip.compress(b"", mtime=0), "begins with nil"),
-], ids=["nothing", "a page", "cut off", "too long", "of integers", "no header"])  # fmt: skip
+    (gzip.compress(b"\x00\x00\x08\x03\x00\x00", mtime=0), "16 bytes of header announced, 6"),
+], ids=["nothing", "a page", "cut off", "too long", "of integers", "no header", "half a header"])  # fmt: skip
 def test_a_damaged_idx_file_is_named(tmp_path, content, message):
     path = tmp_path / "labels.gz"
     path.write_bytes(content)
@@ -278,6 +281,100 @@ def test_download_takes_addresses_and_checksums_from_torchvision(server, tmp_pat
     assert np.array_equal(images[:, 0].numpy(), arrays["train"][0])
     known = {FashionMNIST.mirrors[0] + name: md5 for name, md5 in FashionMNIST.resources}
     assert len(fetched) == 2 and all(known[address] == md5 for address, md5 in fetched)
+
+
+DAMAGE = {
+    "empty": lambda content: b"",
+    "half": lambda content: content[: len(content) // 2],
+    "a page": lambda content: b"<html>Please log in</html>",
+    "another set": lambda content: idx(np.zeros((7, 28, 28))),
+}
+
+
+@pytest.fixture
+def sources(tmp_path, monkeypatch):
+    """The original files by name, which a pretended download delivers, and the arrays in them."""
+    folder = tmp_path / "source"
+    folder.mkdir()
+    arrays = originals(folder, monkeypatch)
+    contents = {path.name: path.read_bytes() for path in folder.iterdir()}
+    md5 = [(name, hashlib.md5(content).hexdigest()) for name, content in contents.items()]
+    monkeypatch.setattr(FashionMNIST, "resources", md5)
+    fetched = []
+
+    def receive(address, part):
+        fetched.append(part.name.removesuffix(".part"))
+        part.write_bytes(contents[fetched[-1]])
+
+    monkeypatch.setattr(data, "_receive", receive)
+    return contents, arrays, fetched
+
+
+@pytest.mark.parametrize("where", ["root", "cache"])
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_file_is_fetched_again(tmp_path, monkeypatch, sources, damage, where):
+    contents, arrays, fetched = sources
+    monkeypatch.setattr(data, "_DEBIAN_FOLDER", tmp_path / "absent")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    folder = tmp_path / "pytorch-executed"
+    folder.mkdir()
+    bad = "t10k-images-idx3-ubyte.gz"
+    for name, content in contents.items():
+        (folder / name).write_bytes(DAMAGE[damage](content) if name == bad else content)
+    options = {"full": True, "root": folder if where == "root" else None}
+    with pytest.raises(ValueError, match=rf"{bad} .*Pass download=True to fetch it again, or dele"):
+        data.fashion_mnist("test", **options)
+    assert not fetched
+    images, labels = data.fashion_mnist("test", download=True, **options)
+    assert np.array_equal(images[:, 0].numpy(), arrays["test"][0])
+    assert np.array_equal(labels.numpy(), arrays["test"][1])
+    assert fetched == [bad] and {path.name for path in folder.iterdir()} == set(contents)
+    data.fashion_mnist("test", **options)
+
+
+def test_a_file_of_the_right_shape_with_other_images_is_fetched_only_when_asked(tmp_path, sources):
+    contents, arrays, fetched = sources
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    other = 255 - arrays["test"][0]
+    (tmp_path / "t10k-images-idx3-ubyte.gz").write_bytes(idx(other))
+    images, _ = data.fashion_mnist("test", full=True, root=tmp_path)
+    assert np.array_equal(images[:, 0].numpy(), other) and not fetched
+    images, _ = data.fashion_mnist("test", full=True, root=tmp_path, download=True)
+    assert np.array_equal(images[:, 0].numpy(), arrays["test"][0])
+
+
+def test_a_damaged_file_stays_until_the_new_one_is_there(tmp_path, monkeypatch, sources):
+    path = tmp_path / "t10k-images-idx3-ubyte.gz"
+    path.write_bytes(b"")
+
+    def refuse(address, part):
+        raise TimeoutError("no answer")
+
+    monkeypatch.setattr(data, "_receive", refuse)
+    with pytest.raises(ConnectionError, match="cannot be reached"):
+        data.fashion_mnist("test", full=True, root=tmp_path, download=True)
+    assert path.read_bytes() == b""
+
+
+def test_a_damaged_file_of_debian_is_left_alone_and_fetched_into_the_cache(
+    tmp_path, monkeypatch, sources
+):
+    contents, arrays, fetched = sources
+    debian = tmp_path / "debian"
+    debian.mkdir()
+    monkeypatch.setattr(data, "_DEBIAN_FOLDER", debian)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for name, content in contents.items():
+        (debian / name).write_bytes(content[:-9] if name.startswith("train-labels") else content)
+    before = {path.name: path.read_bytes() for path in debian.iterdir()}
+    with pytest.raises(ValueError, match=r"train-labels.*Pass download=True"):
+        data.fashion_mnist("train", full=True)
+    _, labels = data.fashion_mnist("train", full=True, download=True)
+    assert np.array_equal(labels.numpy(), arrays["train"][1])
+    assert fetched == ["train-labels-idx1-ubyte.gz"]
+    assert {path.name: path.read_bytes() for path in debian.iterdir()} == before
+    assert torch.equal(data.fashion_mnist("train", full=True)[1], labels)
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS])
