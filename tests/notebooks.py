@@ -5,13 +5,12 @@ from pathlib import Path
 import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
 
-ROOT = Path(__file__).parents[1]
-PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+from book.notebooks import ROOT, chapters, read
+
+__all__ = ["IDS", "PATHS", "ROOT", "code_cells", "python", "read", "tags"]
+
+PATHS = chapters()
 IDS = [path.stem for path in PATHS]
-
-
-def read(path: Path) -> nbformat.NotebookNode:
-    return nbformat.read(path, as_version=4)
 
 
 def code_cells(path: Path) -> list[nbformat.NotebookNode]:

@@ -3,7 +3,7 @@
 import html
 import re
 
-from chapters import corrections, notebook, number
+from chapters import check_notebooks, corrections, notebook, number
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
@@ -31,9 +31,6 @@ class ChapterFrame(SphinxTransform):
         if number(docname) is None:
             return
         name_code_cells(self.document, docname)
-        for block in self.document.findall(nodes.literal_block):
-            if "%pip" in block.astext():
-                block["language"] = "ipython3"
         title = next(self.document.findall(nodes.title))
         title.insert(0, nodes.Text(f"{number(docname)} · "))
         line = nodes.raw("", header_line(docname, self.config), format="html")
@@ -41,11 +38,18 @@ class ChapterFrame(SphinxTransform):
 
 
 def name_code_cells(document: nodes.document, docname: str) -> None:
-    """Gives each code cell an address, ``#cell-<id>``."""
-    cells = notebook(docname)["cells"]
+    """Gives each code cell an address, ``#cell-<id>``, and IPython's syntax, whoever saved it.
+
+    A notebook's metadata say how its code is to be coloured, and some programs leave that out.
+    Python's colours do not know ``%magic`` and ``!command``: a build would end with a warning.
+    """
+    cells = notebook(docname).cells
     for node in document.findall(nodes.container):
         if node.get("nb_element") == "cell_code":
-            node["ids"].append(f"cell-{cells[node['cell_index']]['id']}")
+            node["ids"].append(f"cell-{cells[node['cell_index']].id}")
+        elif node.get("nb_element") == "cell_code_source":
+            for block in node.findall(nodes.literal_block):
+                block["language"] = "ipython3"
 
 
 def box(quote: nodes.block_quote, names: list[str]) -> None:
@@ -78,11 +82,11 @@ def header_line(docname: str, config) -> str:
     """Returns the line under the title: reading and running time, what it ran on, two links."""
     content = notebook(docname)
     words = sum(
-        len(re.findall(r"\w+", "".join(cell["source"])))
-        for cell in content["cells"]
-        if cell["cell_type"] == "markdown"
+        len(re.findall(r"\w+", cell.source))
+        for cell in content.cells
+        if cell.cell_type == "markdown"
     )
-    run = content["metadata"].get("executed")
+    run = content.metadata.get("executed")
     if run is None:
         raise ExtensionError(
             f"{docname} was never executed: make execute CHAPTER={number(docname):02}"
@@ -105,5 +109,6 @@ def header_line(docname: str, config) -> str:
 
 
 def setup(app: Sphinx) -> dict:
+    app.connect("builder-inited", check_notebooks)
     app.add_transform(ChapterFrame)
     return {"parallel_read_safe": True, "version": "1"}

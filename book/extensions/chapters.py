@@ -1,15 +1,19 @@
 """What the extensions read from the notebooks and from the course's map."""
 
-import json
 import re
+import sys
+from functools import cache
 from pathlib import Path
 
+import nbformat
 import yaml
 from docutils import nodes
+from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
-ROOT = Path(__file__).parents[2]
-CHAPTER = re.compile(r"notebooks/(\d\d)_\w+$")
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from book import notebooks
+from book.notebooks import ROOT
 
 
 def course() -> list[dict]:
@@ -17,9 +21,42 @@ def course() -> list[dict]:
     return yaml.safe_load((ROOT / "book" / "course.yml").read_text(encoding="utf-8"))
 
 
-def notebook(docname: str) -> dict:
-    """Returns a chapter's notebook as parsed JSON."""
-    return json.loads((ROOT / f"{docname}.ipynb").read_text(encoding="utf-8"))
+def notebook(docname: str) -> nbformat.NotebookNode:
+    """Returns a chapter's notebook. It is read once for all; do not change it.
+
+    Raises:
+        ExtensionError: It is not a valid notebook.
+    """
+    path = ROOT / f"{docname}.ipynb"
+    return _read(path, path.stat().st_mtime_ns)
+
+
+@cache
+def _read(path: Path, changed: int) -> nbformat.NotebookNode:
+    try:
+        return notebooks.read(path)
+    except notebooks.NotebookError as error:
+        raise ExtensionError(str(error)) from error
+
+
+def check_notebooks(app: Sphinx) -> None:
+    """Stops a build before it starts where a chapter cannot be read, and names every such file.
+
+    Raises:
+        ExtensionError: A chapter is not a valid notebook, or two have the same number.
+    """
+    problems = []
+    try:
+        paths = notebooks.chapters()
+    except notebooks.NotebookError as error:
+        raise ExtensionError(str(error)) from error
+    for path in paths:
+        try:
+            notebook(f"notebooks/{path.stem}")
+        except ExtensionError as error:
+            problems.append(str(error))
+    if problems:
+        raise ExtensionError("\n".join(problems))
 
 
 def docnames(env) -> list[str]:
@@ -33,8 +70,8 @@ def section_title(docname: str, anchor: str) -> str:
     Raises:
         ExtensionError: The chapter has no such heading.
     """
-    for cell in notebook(docname)["cells"]:
-        for line in cell["source"] if cell["cell_type"] == "markdown" else []:
+    for cell in notebook(docname).cells:
+        for line in cell.source.splitlines() if cell.cell_type == "markdown" else []:
             title = re.match(r"#+ (.+)", line)
             if title and nodes.make_id(title[1]) == anchor:
                 return title[1].strip()
@@ -49,26 +86,26 @@ def cell_with(docname: str, name: str) -> str | None:
     start = r"(?<!\w)" if re.match(r"\w", name) else ""
     end = r"(?!\w)" if re.search(r"\w$", name) else ""
     pattern = re.compile(start + re.escape(name) + end)
-    for cell in notebook(docname)["cells"]:
-        if cell["cell_type"] != "code" or {"exercise", "solution"} & set(
-            cell["metadata"].get("tags", [])
+    for cell in notebook(docname).cells:
+        if cell.cell_type != "code" or {"exercise", "solution"} & set(
+            cell.metadata.get("tags", [])
         ):
             continue
-        if any(pattern.search(line.partition("#")[0]) for line in cell["source"]):
-            return cell["id"]
+        if any(pattern.search(line.partition("#")[0]) for line in cell.source.splitlines()):
+            return cell.id
     return None
 
 
 def corrections(docname: str) -> list[tuple[str, str]]:
     """Returns (short name, text) of each correction box of a chapter, in order."""
     return [
-        (cell["metadata"]["correction"], "".join(cell["source"]))
-        for cell in notebook(docname)["cells"]
-        if "correction" in cell["metadata"]
+        (cell.metadata["correction"], cell.source)
+        for cell in notebook(docname).cells
+        if "correction" in cell.metadata
     ]
 
 
 def number(docname: str) -> int | None:
-    """Returns a chapter's number from its file's name, None for another page."""
-    match = CHAPTER.match(docname)
-    return int(match.group(1)) if match else None
+    """Returns a chapter's number from its document's name, None for another page."""
+    folder, _, stem = docname.rpartition("/")
+    return notebooks.number(stem) if folder == "notebooks" else None

@@ -4,14 +4,16 @@ Usage: python book/tools/chapter.py NAME    (such as 27_quantization)
 """
 
 import argparse
-import re
 import sys
 from pathlib import Path
 
 import jupytext
 import nbformat
 
-ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from book import notebooks
+from book.notebooks import ROOT
+
 TEMPLATE = Path(__file__).parent / "chapter_template"
 HEADER = "---\njupytext:\n  text_representation: {extension: .md, format_name: myst}\n---\n"
 
@@ -42,18 +44,20 @@ def start(name: str, root: Path = ROOT) -> list[Path]:
 
     Raises:
         ValueError: The name has another form, or its number is taken.
+        NotebookError: Chapter 1, whose setup cell all chapters share, is not a valid notebook.
     """
-    if not re.fullmatch(r"\d\d(_[a-z][a-z0-9]*)+", name):
+    if notebooks.number(name) is None:
         raise ValueError(
             f"NAME must be two digits and lower-case words, such as 27_quantization; got {name!r}"
         )
-    number = name[:2]
+    number, folder = name[:2], root / "notebooks"
     paths = {
-        root / "notebooks" / f"{name}.ipynb": "chapter.md",
+        folder / f"{name}.ipynb": "chapter.md",
         root / "helpers" / "checks" / f"chapter_{number}.py": "checks.py",
         root / "tests" / "checks" / f"chapter_{number}.py": "wrong.py",
     }
-    taken = [*root.glob(f"notebooks/{number}_*.ipynb"), *(path for path in paths if path.exists())]
+    same = [path for path in notebooks.chapters(folder) if path.stem[:2] == number]
+    taken = [*same, *(path for path in paths if path.exists())]
     if taken:
         raise ValueError(f"number {number} is taken: {taken[0].relative_to(root)} is there")
     title = name[3:].replace("_", " ").capitalize()
@@ -63,7 +67,7 @@ def start(name: str, root: Path = ROOT) -> list[Path]:
         for word, value in words.items():
             text = text.replace(f"@@{word}@@", value)
         if path.suffix == ".ipynb":
-            first = nbformat.read(root / "notebooks" / "01_tensors.ipynb", as_version=4)
+            first = notebooks.read(folder / "01_tensors.ipynb")
             setup = next(c for c in first.cells if "setup" in c.metadata.get("tags", []))
             text = nbformat.writes(notebook(text, setup)) + "\n"
         path.write_text(text, encoding="utf-8")

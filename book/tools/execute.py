@@ -5,7 +5,6 @@ Usage: python book/tools/execute.py [CHAPTER ...]    (CHAPTER is 01 or 01_tensor
 
 import argparse
 import datetime
-import hashlib
 import os
 import platform
 import sys
@@ -17,20 +16,23 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from book import notebooks
+
+LANGUAGE = {"name": "python", "pygments_lexer": "ipython3"}
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 CELL_METADATA = ("tags", "mystnb", "correction")
 # What folds a solution in JupyterLab and in Colab; the site folds it by the tag hide-cell.
 FOLDED = {"jupyter": {"source_hidden": True}, "cellView": "form"}
 
 
-def chapters(names: list[str], folder: Path = NOTEBOOKS) -> list[Path]:
+def chapters(names: list[str], folder: Path = notebooks.FOLDER) -> list[Path]:
     """Returns the notebooks that the names stand for.
 
     Raises:
-        ValueError: A name fits no notebook.
+        ValueError: A name fits no chapter, or two chapters have the same number.
     """
-    every = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
+    every = notebooks.chapters(folder)
     if not names:
         return every
     chosen = []
@@ -45,18 +47,15 @@ def chapters(names: list[str], folder: Path = NOTEBOOKS) -> list[Path]:
 
 def clean(notebook: nbformat.NotebookNode) -> None:
     """Removes what differs from run to run, folds solutions, names each cell after its content."""
-    seen: dict[str, int] = {}
+    notebooks.name_cells(notebook)
     for cell in notebook.cells:
         cell.metadata = {key: cell.metadata[key] for key in CELL_METADATA if key in cell.metadata}
         if "solution" in cell.metadata.get("tags", []):
             cell.metadata.update(FOLDED)
-        digest = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:8]
-        seen[digest] = seen.get(digest, 0) + 1
-        cell.id = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
         for output in cell.get("outputs", []):
             output.pop("transient", None)
     executed = notebook.metadata.get("executed")
-    notebook.metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
+    notebook.metadata = {"kernelspec": KERNEL, "language_info": LANGUAGE}
     if executed:
         notebook.metadata["executed"] = executed
     notebook.nbformat, notebook.nbformat_minor = 4, 5
@@ -67,8 +66,9 @@ def execute(path: Path) -> float:
 
     Raises:
         CellExecutionError: A cell failed. The file is left as it was.
+        NotebookError: The file is not a valid notebook.
     """
-    notebook = nbformat.read(path, as_version=4)
+    notebook = notebooks.read(path)
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None

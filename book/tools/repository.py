@@ -15,7 +15,10 @@ from typing import NamedTuple
 
 import yaml
 
-ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from book import notebooks
+from book.notebooks import ROOT
+
 ALLOWED = (
     "https://github.com/OWNER/NAME (letters, digits and '-' in OWNER; also '.' and '_' in NAME)"
 )
@@ -103,7 +106,8 @@ def set_repository(url: str, root: Path = ROOT) -> list[Path]:
     new = parse(url)
     config = root / "_config.yml"
     texts = {config: _in_config(config.read_text(encoding="utf-8"), new)}
-    for path in sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb")):
+    for path in notebooks.chapters(root / "notebooks"):
+        notebooks.read(path)  # what cannot be read is not changed
         texts[path] = _in_notebook(path.name, path.read_text(encoding="utf-8"), new)
     changed = [path for path, text in texts.items() if path.read_text(encoding="utf-8") != text]
     temporary = {path: path.with_name(path.name + ".tmp") for path in changed}

@@ -16,7 +16,10 @@ import nbformat
 from nbclient import NotebookClient
 from PIL import Image
 
-ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from book import notebooks
+from book.notebooks import ROOT
+
 CHAPTER = ROOT / "notebooks" / "25_tensorboard.ipynb"
 PICTURE = ROOT / "helpers" / "assets" / "tensorboard.png"
 SIZE = {"width": 1180, "height": 820}
@@ -49,7 +52,7 @@ def photograph(output: Path) -> None:
     """
     names = ("chromium", "chromium-browser", "google-chrome")
     chromium = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
-    notebook = nbformat.read(CHAPTER, as_version=4)
+    notebook = notebooks.read(CHAPTER)
     with tempfile.TemporaryDirectory() as folder:
         raw = Path(folder) / "page.png"
         # Only up to the last picture, which this tool makes.
