@@ -9,32 +9,23 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	if $$name -c '$(SUPPORTED)' 2>/dev/null; then echo $$name; break; fi; done)
 PORT ?= 8000
 REQUIREMENTS ?= requirements.lock
-# TORCH_INDEX=<address> takes PyTorch from there as well: its CPU build, say (see README.md). The
-# lock's CUDA libraries are then left out; pip adds those that the build found there needs.
-PIP_OPTIONS := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
-CUDA := ^(cuda-|nvidia-|triton)
-WANTED := $(if $(TORCH_INDEX),<(grep -vE '$(CUDA)' $(REQUIREMENTS)),$(REQUIREMENTS))
+# TORCH_INDEX=<address> takes PyTorch from there as well: its CPU build, say (see README.md).
+TORCH_INDEX ?=
 
 BIN := .venv/bin
 INSTALLED := .venv/installed
 SITE := _build/html/index.html
+# A name that make could not take, such as "01_tensors copy.ipynb", is no part of the book.
 SOURCES := $(shell find book notebooks helpers _config.yml _toc.yml -type f \
-	-not -path '*/.ipynb_checkpoints/*' -not -name '*.pyc' 2>/dev/null)
+	-not -path '*/.ipynb_checkpoints/*' -not -name '*.pyc' 2>/dev/null | grep -v '[^A-Za-z0-9_./-]')
 
-.PHONY: book test serve lab execute chapter repository lock lint bench platforms chromium clean help
+.PHONY: book test test-quick serve lab execute chapter repository lock lint bench platforms chromium clean help
 
 $(INSTALLED): $(REQUIREMENTS) pyproject.toml
 	@if [ -z "$(PYTHON)" ] || ! "$(PYTHON)" -c '$(SUPPORTED)' 2>/dev/null; then \
 		echo "No Python 3.11, 3.12 or 3.13 found (PYTHON='$(PYTHON)')." \
 			"Install one, or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; fi
-	@# An environment without its stamp was left by an install that failed or was killed.
-	@[ -e $(INSTALLED) ] || rm -rf .venv
-	@rm -f $(INSTALLED)
-	@[ -d .venv ] || "$(PYTHON)" -m venv .venv || { rm -rf .venv; exit 1; }
-	@echo "Installing into .venv: about 6 GB and some minutes the first time."
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_OPTIONS) -r $(WANTED) \
-		|| { rm -rf .venv; echo "The install failed; .venv was removed. Run make again." >&2; exit 1; }
-	@touch $(INSTALLED)
+	@"$(PYTHON)" book/tools/install.py "$(REQUIREMENTS)" "$(TORCH_INDEX)"
 
 # A build that ended with a warning is thrown away: built upon, it would pass without a word.
 $(SITE): $(INSTALLED) $(SOURCES)
@@ -44,17 +35,25 @@ $(SITE): $(INSTALLED) $(SOURCES)
 book: $(SITE)  ## build the book and print the page to open
 	@echo "Open $(CURDIR)/$(SITE) in a browser, or run 'make serve'."
 
-test: chromium $(SITE)  ## everything that CI checks
+test: chromium $(INSTALLED)  ## everything that CI checks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest --nbval -n 2
+	@# The chapters run in an environment like Colab's; the tests that need the site build it.
+	$(BIN)/python -m pytest --nbval --colab -n 2
+
+test-quick: $(INSTALLED)  ## rules, helpers, comparison; no notebooks, no browser: under a minute
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest -n 2 -m "not slow"
 
 serve: $(SITE)  ## serve the book on this machine, at PORT=8000
 	@echo "Serving at http://127.0.0.1:$(PORT)/ ; stop with Ctrl-C."
 	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
 
 lab: $(INSTALLED)  ## open the notebooks in JupyterLab
-	$(BIN)/jupyter lab --notebook-dir notebooks
+	@$(BIN)/jupyter lab --notebook-dir notebooks || { echo "JupyterLab ended with the error above." \
+		"Without a browser on this machine, open the address that it prints elsewhere." \
+		"If its installation is broken: make clean, then make lab." >&2; exit 1; }
 
 execute: $(INSTALLED)  ## re-run all chapters, or CHAPTER=01, and store their outputs
 	$(BIN)/python book/tools/execute.py $(CHAPTER)
@@ -88,4 +87,4 @@ clean:  ## remove the environment and everything built
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help:  ## list the commands
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 14

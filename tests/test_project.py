@@ -4,9 +4,12 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 import tomllib
+from collections.abc import Callable
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -16,8 +19,9 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 from setuptools import find_packages
 
-ROOT = Path(__file__).parents[1]
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+from tests.notebooks import PATHS as NOTEBOOKS
+from tests.notebooks import ROOT, code_cells
+
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
@@ -33,8 +37,7 @@ repository = _load(ROOT / "book" / "tools" / "repository.py")
 
 
 def _setup_source(path: Path) -> str:
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    return "".join(next(c["source"] for c in cells if "setup" in c["metadata"].get("tags", [])))
+    return code_cells(path)[0].source
 
 
 def _lines(name: str) -> list[str]:
@@ -259,27 +262,56 @@ def test_repository_leaves_all_as_it_was_when_a_file_is_odd_or_the_disk_full(tre
         with pytest.raises(OSError, match="No space left"):
             repository.set_repository("https://github.com/ada/book", tree)
     assert _texts(tree) == before
-    (tree / "notebooks" / "99_odd.ipynb").write_text('{"cells": []}')
-    with pytest.raises(ValueError, match=r"99_odd\.ipynb must install"):
-        repository.set_repository("https://github.com/ada/book", tree)
-    (tree / "notebooks" / "99_odd.ipynb").unlink()
-    assert _texts(tree) == before
+    odd = tree / "notebooks" / "99_odd.ipynb"
+    empty = '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": []}'
+    for text, words in ((empty, "must install"), ("<<<<<<< HEAD\n", "is not a valid notebook")):
+        odd.write_text(text)
+        with pytest.raises(ValueError, match=rf"99_odd\.ipynb {words}"):
+            repository.set_repository("https://github.com/ada/book", tree)
+        odd.unlink()
+        assert _texts(tree) == before
 
 
-# The Makefile, with a Python that pretends to install and to build
+def test_repository_passes_over_what_is_no_chapter(tree: Path):
+    copy = tree / "notebooks" / "01_tensors copy.ipynb"
+    copy.write_text("no notebook")
+    changed = repository.set_repository("https://github.com/ada/book", tree)
+    assert copy not in changed
+    assert copy.read_text() == "no notebook"
+
+
+# The Makefile, with a Python, a pip and a uv that pretend to install, and a build that pretends
 
 FAKE_PYTHON = """\
 #!/bin/bash
 echo "$@" >> "$LOG"
+pretend() {
+    echo partial > .venv/partial
+    for name in jupyter-book jupyter ruff; do cp "$TREE/fake-$name" .venv/bin/$name; done
+}
 case "$*" in
   -c*) exit "${FAKE_VERSION:-0}" ;;
-  "-m venv .venv") mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
-  "-m pip install"*)
-    echo partial > .venv/partial
-    [ "${FAKE_PIP:-0}" = killed ] && kill -9 $PPID
-    for name in jupyter-book ruff; do cp "$TREE/fake-$name" .venv/bin/$name; done
-    exit "${FAKE_PIP:-0}" ;;
+  book/tools/install.py*)
+    exec "$REAL_PYTHON" -c 'import runpy, sys
+sys.executable, sys.argv = sys.argv[1], sys.argv[2:]
+runpy.run_path(sys.argv[0], run_name="__main__")' "$0" "$@" ;;
+  "-m venv "*) mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
+  "-m pip"*" config list") printf "${FAKE_PIP_CONFIG:-}" ;;
+  "-m pip"*" uv") [ "${FAKE_UV:-0}" != missing ] && cp "$TREE/fake-uv" .venv/bin/uv ;;
+  "-m pip"*) pretend; exit "${FAKE_PIP:-0}" ;;
+  "pretend to be uv")
+    pretend
+    case "${FAKE_UV:-0}" in
+      killed) kill -9 $PPID ;;
+      waits) touch "$TREE/waiting"; while [ ! -e "$TREE/go" ]; do sleep 0.05; done ;;
+      *) exit "${FAKE_UV:-0}" ;;
+    esac ;;
 esac
+"""
+FAKE_UV = """\
+#!/bin/bash
+echo "uv $@ [cert ${SSL_CERT_FILE:-}]" >> "$LOG"
+exec "$TREE/fake-python" pretend to be uv
 """
 FAKE_BOOK = """\
 #!/bin/bash
@@ -287,6 +319,14 @@ echo "jupyter-book $@" >> "$LOG"
 mkdir -p _build/html && echo page > _build/html/index.html
 exit "${FAKE_BOOK:-0}"
 """
+FAKE_JUPYTER = """\
+#!/bin/bash
+echo "jupyter $@" >> "$LOG"
+exit "${FAKE_JUPYTER:-0}"
+"""
+# All that the commands call, so that a uv of this machine's is not found.
+PROGRAMS = ("bash", "cp", "echo", "expand", "find", "grep", "kill", "make", "mkdir", "rm", "sed",
+            "sleep", "touch")  # fmt: skip
 
 
 class Make:
@@ -297,12 +337,19 @@ class Make:
         self.log = folder / "log"
         for name in ("Makefile", "pyproject.toml", "requirements.txt", "requirements.lock"):
             shutil.copy(ROOT / name, folder)
+        (folder / "book" / "tools").mkdir(parents=True)
+        shutil.copy(ROOT / "book" / "tools" / "install.py", folder / "book" / "tools")
         (folder / "notebooks").mkdir()
         self.notebook = folder / "notebooks" / "01_sample.ipynb"
         self.notebook.write_text("{}")
         self.python = self._script("fake-python", FAKE_PYTHON)
+        self._script("fake-uv", FAKE_UV)
         self._script("fake-jupyter-book", FAKE_BOOK)
+        self._script("fake-jupyter", FAKE_JUPYTER)
         self._script("fake-ruff", "#!/bin/bash\n")
+        (folder / "bin").mkdir()
+        for name in PROGRAMS:
+            (folder / "bin" / name).symlink_to(shutil.which(name))
 
     def _script(self, name: str, text: str) -> Path:
         path = self.folder / name
@@ -310,46 +357,75 @@ class Make:
         path.chmod(0o755)
         return path
 
-    def __call__(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        kept = {
-            k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
-        }
-        kept = {k: v for k, v in kept.items() if k not in ("PYTHON", "REQUIREMENTS", "TORCH_INDEX")}
+    def started(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:
+        """Starts make in a process group of its own."""
         own = {"LOG": str(self.log), "TREE": str(self.folder), "LC_ALL": "C"}
-        self.log.write_text("")
-        command = ["make", f"PYTHON={self.python}", *arguments]
-        return subprocess.run(
-            command,
+        own |= {"PATH": str(self.folder / "bin"), "REAL_PYTHON": sys.executable}
+        return subprocess.Popen(
+            ["make", f"PYTHON={self.python}", *arguments],
             cwd=self.folder,
-            env={**kept, **own, **variables},
+            env={**own, **variables},
             text=True,
-            capture_output=True,
-            timeout=60,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
         )
 
-    def logged(self) -> list[str]:
-        return [line for line in self.log.read_text().splitlines() if not line.startswith("-c")]
+    def __call__(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        self.log.write_text("")
+        process = self.started(*arguments, **variables)
+        out, err = process.communicate(timeout=600)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
-    def installs(self) -> int:
-        return sum("pip install" in line for line in self.logged())
+    def waiting_install(self) -> subprocess.Popen[str]:
+        """Starts ``make book`` and returns when its uv has begun; it ends when ``go`` is there."""
+        self.log.write_text("")
+        process = self.started("book", FAKE_UV="waits")
+        self.until((self.folder / "waiting").exists)
+        return process
+
+    def until(self, happened: Callable[[], bool], limit: float = 600) -> None:
+        """Waits for an event."""
+        end = time.monotonic() + limit
+        while not happened():
+            assert time.monotonic() < end, "it never happened"
+            time.sleep(0.02)
+
+    def logged(self) -> list[str]:
+        """Returns the programs that were called, without the questions for a Python and for pip's
+        configuration."""
+        passed_over = ("-c", "book/tools/install.py", "pretend")
+        lines = self.log.read_text().splitlines()
+        return [line for line in lines if not line.startswith(passed_over) and "config" not in line]
+
+    def installs(self) -> list[str]:
+        """Returns what installed: ``"uv"``, ``"pip"``."""
+        found = (re.search(r"^uv|pip(?=.* install .*-r )", line) for line in self.logged())
+        return [match[0] for match in found if match]
+
+    def environments(self) -> int:
+        return sum("-m venv" in line for line in self.logged())
 
     def builds(self) -> int:
         return sum(line.startswith("jupyter-book") for line in self.logged())
 
 
-@pytest.fixture
-def make(tmp_path: Path) -> Make:
-    return Make(tmp_path)
+@pytest.fixture(params=["book", "a folder"])
+def make(tmp_path: Path, request: pytest.FixtureRequest) -> Make:
+    """In a folder with a space in its name, too."""
+    folder = tmp_path / request.param
+    folder.mkdir()
+    return Make(folder)
 
 
 def test_make_book_installs_builds_and_says_what_to_open(make: Make):
     done = make("book")
     assert done.returncode == 0, done.stderr
+    assert "some gigabytes" in done.stderr
     assert f"{make.folder}/_build/html/index.html" in done.stdout
     assert "make serve" in done.stdout
-    assert make.logged()[0] == "-m venv .venv"
-    assert (make.installs(), make.builds()) == (1, 1)
-    assert "-r requirements.lock" in make.log.read_text()
+    assert (make.environments(), make.installs(), make.builds()) == (1, ["uv"], 1)
+    assert f"-r {make.folder}/requirements.lock" in make.log.read_text()
     assert "-W" in make.logged()[-1].split()
 
 
@@ -360,7 +436,16 @@ def test_make_does_not_repeat_a_step_that_is_up_to_date(make: Make):
     later = (make.folder / "_build/html/index.html").stat().st_mtime + 10
     os.utime(make.notebook, (later, later))
     make("book")
-    assert (make.installs(), make.builds()) == (0, 1)
+    assert (make.installs(), make.builds()) == ([], 1)
+
+
+def test_make_passes_over_files_whose_names_it_cannot_take(make: Make):
+    for name in ("01_sample copy.ipynb", "02_what: a draft.ipynb", "Kopie 100%.ipynb", "a$b.ipynb"):
+        (make.notebook.parent / name).write_text("{}")
+    done = make("book")
+    assert done.returncode == 0, done.stderr
+    assert make("book").returncode == 0
+    assert make.logged() == []
 
 
 def test_make_installs_again_when_the_requirements_change(make: Make):
@@ -368,32 +453,130 @@ def test_make_installs_again_when_the_requirements_change(make: Make):
     later = (make.folder / ".venv/installed").stat().st_mtime + 10
     os.utime(make.folder / "requirements.lock", (later, later))
     make("book")
-    assert (make.installs(), make.builds()) == (1, 1)
-    assert "-m venv .venv" not in make.logged()
+    assert (make.environments(), make.installs(), make.builds()) == (0, ["uv"], 1)
+
+
+def test_pip_installs_where_uv_cannot_be_had(make: Make):
+    done = make("book", FAKE_UV="missing")
+    assert done.returncode == 0, done.stderr
+    assert "No uv from the package index: installing with pip" in done.stderr
+    assert make.installs() == ["pip"]
+
+
+def test_pip_installs_in_a_new_environment_where_uv_fails(make: Make):
+    done = make("book", FAKE_UV="2")
+    assert done.returncode == 0, done.stderr
+    assert "uv failed" in done.stderr
+    assert (make.environments(), make.installs()) == (2, ["uv", "pip"])
+
+
+def test_a_uv_that_is_there_is_taken(make: Make):
+    shutil.copy(make.folder / "fake-uv", make.folder / "bin" / "uv")
+    assert make("book").returncode == 0
+    assert make.installs() == ["uv"]
+    assert not [line for line in make.logged() if line.endswith(" uv")]
+
+
+def test_uv_is_told_what_pip_is_told(make: Make):
+    """The last of pip's settings wins: a variable over the section ``install`` over ``global``."""
+    config = (
+        "global.index-url='https://one.example/simple'\\n"
+        "install.constraint='oldest.txt'\\n"
+        ":env:.index-url='https://two.example/simple'\\n"
+        "global.extra-index-url='https://three.example/simple https://four.example'\\n"
+        "global.cert='/certificates.pem'\\n"
+        "global.timeout='7'\\n"
+    )
+    assert make("book", FAKE_PIP_CONFIG=config).returncode == 0
+    [line] = [line for line in make.logged() if line.startswith("uv")]
+    assert "--default-index https://two.example/simple " in line
+    assert "--index https://three.example/simple --index https://four.example " in line
+    assert "--constraints oldest.txt " in line
+    assert "[cert /certificates.pem]" in line
+    assert "one.example" not in line and "7" not in line.split()
+
+
+@pytest.mark.parametrize("tool", ["uv", "pip"])
+def test_build_of_torch_from_another_index_leaves_the_cuda_libraries_out(make: Make, tool: str):
+    missing = {"FAKE_UV": "missing"} if tool == "pip" else {}
+    done = make("book", "TORCH_INDEX=https://index.example/cpu", **missing)
+    assert done.returncode == 0, done.stderr
+    option = {"uv": "--index", "pip": "--extra-index-url"}[tool]
+    [line] = [line for line in make.logged() if "index.example" in line]
+    assert f"{option} https://index.example/cpu -r " in line
+    kept = Path(line.partition(" -r ")[2].partition(" [cert")[0]).read_text().splitlines()
+    left_out = set(_lines("requirements.lock")) - set(kept)
+    assert any(line.startswith("torch==") for line in kept)
+    assert {re.match(r"nvidia|cuda|triton", line)[0] for line in left_out} == {
+        "nvidia", "cuda", "triton"
+    }  # fmt: skip
+    assert not [line for line in kept if re.match(r"nvidia|cuda|triton", line)]
 
 
 def test_failed_install_leaves_no_environment(make: Make):
-    done = make("book", FAKE_PIP="1")
+    done = make("book", FAKE_UV="1", FAKE_PIP="1")
     assert done.returncode != 0
     assert "The install failed; .venv was removed. Run make again." in done.stderr
+    assert "Traceback" not in done.stderr
     assert not (make.folder / ".venv").exists()
     assert make("book").returncode == 0
-    assert make.logged()[0] == "-m venv .venv"
+    assert make.environments() == 1
 
 
 def test_killed_install_is_not_taken_for_good(make: Make):
-    assert make("book", FAKE_PIP="killed").returncode != 0
+    assert make("book", FAKE_UV="killed").returncode != 0
+    assert (make.folder / ".venv/partial").exists()
     assert not (make.folder / ".venv/installed").exists()
+    (make.folder / ".venv/partial").rename(make.folder / ".venv/left")
     assert make("book").returncode == 0
-    assert make.logged()[0] == "-m venv .venv"
-    assert (make.installs(), make.builds()) == (1, 1)
+    assert (make.environments(), make.installs(), make.builds()) == (1, ["uv"], 1)
+    assert not (make.folder / ".venv/left").exists()
+
+
+@pytest.mark.parametrize("how", ["Ctrl-C", "make is told to end", "the terminal is closed"])
+def test_interrupted_install_leaves_no_environment(make: Make, how: str):
+    process = make.waiting_install()
+    if how == "Ctrl-C":
+        os.killpg(process.pid, signal.SIGINT)
+    elif how == "make is told to end":
+        process.terminate()
+    else:
+        os.killpg(process.pid, signal.SIGHUP)
+    process.communicate(timeout=600)
+    assert process.returncode != 0
+    make.until(lambda: not (make.folder / ".venv").exists())
+    (make.folder / "go").touch()
+    assert make("book").returncode == 0
+    assert make.environments() == 1
+
+
+def test_a_second_make_waits_for_the_first_and_installs_nothing(make: Make):
+    first = make.waiting_install()
+    second = make.started("book")
+    assert "Another make is installing" in second.stderr.readline()
+    (make.folder / "go").touch()
+    for process in (first, second):
+        process.communicate(timeout=600)
+        assert process.returncode == 0
+    assert (make.environments(), make.installs()) == (1, ["uv"])
+
+
+def test_lab_may_be_opened_by_root_and_says_what_to_do_about_an_error(make: Make):
+    done = make("lab")
+    assert done.returncode == 0, done.stderr
+    assert make.logged()[-1] == "jupyter lab --notebook-dir notebooks"
+    config = make.folder / ".venv" / "etc" / "jupyter" / "jupyter_server_config.json"
+    assert json.loads(config.read_text()) == {"ServerApp": {"allow_root": True}}
+    done = make("lab", FAKE_JUPYTER="1")
+    assert done.returncode != 0
+    assert "make clean, then make lab" in done.stderr
 
 
 def test_site_built_with_a_warning_is_thrown_away(make: Make):
     assert make("book", FAKE_BOOK="1").returncode != 0
     assert not (make.folder / "_build").exists()
     make("book")
-    assert (make.installs(), make.builds()) == (0, 1)
+    assert (make.installs(), make.builds()) == ([], 1)
 
 
 def test_unsupported_python_is_refused_with_what_is_allowed(make: Make):
@@ -402,16 +585,6 @@ def test_unsupported_python_is_refused_with_what_is_allowed(make: Make):
     assert "No Python 3.11, 3.12 or 3.13 found" in done.stderr
     assert str(make.python) in done.stderr
     assert not (make.folder / ".venv").exists()
-
-
-def test_build_of_torch_from_another_index_leaves_the_cuda_libraries_out(make: Make):
-    wanted = make("-n", "book", "TORCH_INDEX=https://index.example/cpu").stdout
-    assert "--extra-index-url https://index.example/cpu" in wanted
-    pattern = re.search(r"grep -vE '([^']+)'", wanted)[1]
-    kept = [line for line in _lines("requirements.lock") if not re.search(pattern, line)]
-    assert any(line.startswith("torch==") for line in kept)
-    assert not [line for line in kept if re.match(r"nvidia|cuda|triton", line)]
-    assert "--extra-index-url" not in make("-n", "book").stdout
 
 
 def test_make_help_lists_every_command(make: Make):
