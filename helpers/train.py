@@ -68,15 +68,50 @@ def build_parser() -> argparse.ArgumentParser:
     add("--precision", choices=["float32", "bfloat16"], default="float32", help="of the forward")
     add("--augment", action=argparse.BooleanOptionalAction, default=False, help="mirror at random")
     add("--seed", type=int, default=0, help="seed of all generators")
-    add("--resume", action="store_true", help="go on from the checkpoint in output")
+    add("--resume", action=argparse.BooleanOptionalAction, default=False,
+        help="go on from the checkpoint in output")  # fmt: skip
     return parser
+
+
+def read_config(path: Path, parser: argparse.ArgumentParser) -> list[str]:
+    """Returns the options in a JSON file as a command line would give them.
+
+    A file ``{"lr": 0.1, "augment": true, "resume": false}`` is the same as the words ``--lr=0.1
+    --augment --no-resume``, so its values pass the checks of the command line.
+
+    Args:
+        path: The file.
+        parser: The parser of :func:`build_parser`.
+
+    Raises:
+        SystemExit: The file cannot be read, or an option is unknown or of the wrong kind.
+    """
+    try:
+        given = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        parser.error(f"argument --config: {path} cannot be read: {error}")
+    if not isinstance(given, dict):
+        parser.error(f"argument --config: {path} must hold an object of options")
+    words = []
+    for name, value in given.items():
+        flag = "--" + name.replace("_", "-")
+        default = parser.get_default(name.replace("-", "_"))
+        if default in (None, argparse.SUPPRESS):
+            parser.error(f"argument --config: {path} has an unknown option {name!r}")
+        if isinstance(value, bool) != isinstance(default, bool) or value is None:
+            kind = "true or false" if isinstance(default, bool) else "a number or a text"
+            parser.error(f"argument {flag}: must be {kind}, got {json.dumps(value)} in {path}")
+        if isinstance(value, bool):
+            words.append(flag if value else flag.replace("--", "--no-", 1))
+        else:
+            words.append(f"{flag}={value}")
+    return words
 
 
 def read_options(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Returns the options of the command line and of the file that ``--config`` names.
 
-    The file's options are put in front of the command line, so they pass the same checks, and the
-    command line wins.
+    The file's options are put in front of the command line, so the command line wins.
 
     Args:
         argv: Arguments without the program's name; those of the process by default.
@@ -87,25 +122,9 @@ def read_options(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = build_parser()
     argv = sys.argv[1:] if argv is None else list(argv)
     options = parser.parse_args(argv)
-    if options.config is None:
-        return options
-    try:
-        given = json.loads(options.config.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        parser.error(f"argument --config: {options.config} cannot be read: {error}")
-    if not isinstance(given, dict):
-        parser.error(f"argument --config: {options.config} must hold an object of options")
-    unknown = set(given) - set(vars(options)) | (set(given) & {"output", "config"})
-    if unknown:
-        parser.error(f"argument --config: {options.config} has unknown options {sorted(unknown)}")
-    front = []
-    for name, value in given.items():
-        flag = "--" + name.replace("_", "-")
-        if isinstance(value, bool):
-            front.append(flag if value else flag.replace("--", "--no-", 1))
-        else:
-            front.append(f"{flag}={value}")
-    return parser.parse_args([*front, *argv])
+    if options.config is not None:
+        options = parser.parse_args([*read_config(options.config, parser), *argv])
+    return options
 
 
 class _Interrupt:
@@ -181,7 +200,8 @@ def _run(options: argparse.Namespace) -> int:
     path = options.output / "checkpoint.pt"
     first, done, history, total = 0, 0, [], 0.0
     if options.resume:
-        saved = load_checkpoint(path, map_location=str(device))
+        # On the CPU: load_state_dict copies each tensor to where its part is.
+        saved = load_checkpoint(path)
         differ = [
             name for name, value in _settings(options).items() if saved["settings"][name] != value
         ]

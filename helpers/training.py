@@ -6,6 +6,7 @@ The definitions equal the chapter's, but for docstrings and type annotations: a 
 import copy
 import functools
 import inspect
+import math
 from collections.abc import Callable, Iterable
 
 import torch
@@ -117,7 +118,13 @@ class EarlyStopping:
         self.weights = None
 
     def step(self, loss: float, model: nn.Module) -> bool:
-        """Takes one epoch's validation loss; returns True when it is time to stop."""
+        """Takes one epoch's validation loss; returns True when it is time to stop.
+
+        Raises:
+            ValueError: The loss is nan or infinite: no comparison would keep any weights.
+        """
+        if not math.isfinite(loss):
+            raise ValueError(f"loss must be a finite number, got {loss}")
         if loss < self.best:
             self.best, self.waited = loss, 0
             self.weights = copy.deepcopy(model.state_dict())
@@ -175,7 +182,7 @@ def fit(
         The history, with ``epoch``, ``train_loss``, ``val_loss`` and ``val_acc`` of every epoch.
 
     Raises:
-        ValueError: ``epochs`` or ``patience`` is below 1.
+        ValueError: ``epochs`` or ``patience`` is below 1, or a loss is nan or infinite.
     """
     if epochs < 1:
         raise ValueError(f"epochs must be at least 1, got {epochs}")
@@ -186,6 +193,11 @@ def fit(
     for epoch in tqdm(range(1, epochs + 1), desc="epochs", leave=False):
         train_loss = train_one_epoch(model, train_loader, optimizer, criterion, device)
         val_loss, val_acc = evaluate(model, val_loader, criterion, device)
+        if not (math.isfinite(train_loss) and math.isfinite(val_loss)):
+            raise ValueError(
+                f"the loss is not finite in epoch {epoch}: training {train_loss}, validation "
+                f"{val_loss}. Lower the learning rate, or look for nan and inf in the inputs."
+            )
         history.append(dict(epoch=epoch, train_loss=train_loss, val_loss=val_loss, val_acc=val_acc))
         if stopper is not None and stopper.step(val_loss, model):
             break

@@ -138,3 +138,36 @@ def test_a_count_below_one_is_an_error(model, argument, value):
     options = {"epochs": 1} | {argument: value}
     with pytest.raises(ValueError, match=f"{argument} must be at least 1, got {value}"):
         helpers.fit(model, loader, loader, sgd(model), **options)
+
+
+@pytest.mark.parametrize("patience", [None, 2])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_an_input_that_is_no_number_ends_the_run(model, value, patience):
+    data = dataset()
+    data.tensors[0][9, 1] = value
+    loader, clean = DataLoader(data, batch_size=16), DataLoader(dataset(seed=2), batch_size=16)
+    told = r"the loss is not finite in epoch 1: training \S+, validation \S+\. Lower the learning"
+    for train_loader, val_loader in ((loader, clean), (clean, loader)):
+        with pytest.raises(ValueError, match=told):
+            helpers.fit(copy.deepcopy(model), train_loader, val_loader, sgd(model), epochs=3,
+                        patience=patience)  # fmt: skip
+
+
+def test_a_loss_that_explodes_later_is_told_with_its_epoch(model):
+    losses = iter([1.0, 1.0, float("inf")])
+
+    class Explodes(nn.Module):
+        def forward(self, logits, targets):
+            return logits.sum() * 0 + (next(losses) if not logits.requires_grad else 1.0)
+
+    loader = DataLoader(dataset(), batch_size=50)
+    with pytest.raises(ValueError, match=r"in epoch 3: training 1\.0, validation inf"):
+        helpers.fit(model, loader, loader, sgd(model), epochs=5, criterion=Explodes(), patience=3)
+
+
+@pytest.mark.parametrize("loss", [float("nan"), float("inf"), float("-inf")])
+def test_early_stopping_refuses_a_loss_that_is_no_number(loss):
+    model, stopper = nn.Linear(1, 1), EarlyStopping(patience=3)
+    with pytest.raises(ValueError, match=f"loss must be a finite number, got {loss}"):
+        stopper.step(loss, model)
+    assert not stopper.step(0.5, model) and stopper.weights is not None
