@@ -5,12 +5,13 @@ mends keep what it computes:
 
 - ``denormalize`` edits views of its input in place, which autograd refuses: it works on a detached
   copy.
-- The gradient at the input is recorded by a tensor hook instead of ``register_backward_hook``,
-  which PyTorch has deprecated.
+- ``Backprop`` and ``GradientAscent`` take the gradient at the image itself. The package takes it at
+  the input of the first ``Conv2d`` it finds, by the deprecated ``register_backward_hook``, and goes
+  on with zeros where that layer does not see the picture.
 - Guided mode leaves its hooks on the model, so that every later call is guided as well: they are
   removed after each call. ``ReLU6`` is guided like ``ReLU``; ``inplace=True`` is allowed.
-- An image that does not require a gradient raises a ``ValueError``, where the package ends in an
-  ``AttributeError`` of its own hook.
+- An image that does not require a gradient, or on which the output does not depend, raises a
+  ``ValueError``, where the package ends in an ``AttributeError`` of its own hook or in zeros.
 
 Not mended, since it is what the package says about itself: it explains the *predicted* class, with
 a warning if another was asked for, and its guided mode multiplies by the activation, which guided
@@ -22,7 +23,7 @@ Simplicity, arXiv:1412.6806.
 
 import functools
 from collections.abc import Callable
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import torch
 from torch import Tensor, nn
@@ -54,39 +55,33 @@ def _denormalize(original: Callable) -> Callable:
     return denormalize
 
 
-def _record_input_gradient(self: object, module: nn.Module) -> object:
-    """Keeps the gradient at the module's input in ``self.gradients`` if it is the image's."""
-
-    def record(gradient: Tensor) -> None:
-        if self.gradients.shape == gradient.shape:
-            self.gradients = gradient.clone()
-
-    def before(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        if inputs[0].requires_grad:
-            inputs[0].register_hook(record)
-
-    return module.register_forward_pre_hook(before)
+_NO_PATH = "the model's output must depend on input_ by steps with a gradient"
 
 
-def _register_conv_hook(self: object) -> None:
-    for module in self.model.modules():
-        if isinstance(module, nn.Conv2d):
-            _record_input_gradient(self, module)
-            break
+def _nothing_to_register(self: object) -> SimpleNamespace:
+    """Stands in for the package's hooks: the image itself is asked for its gradient."""
+    return SimpleNamespace(remove=lambda: None)
 
 
-def _register_backward_hooks(self: object) -> object:
-    for module in self.model.modules():
-        if isinstance(module, nn.Conv2d) and module.in_channels == 3:
-            return _record_input_gradient(self, module)
-    raise ValueError("the model must have a Conv2d of 3 input channels")
+def _ascent(self: object, x: Tensor, num_iter: int) -> list[Tensor]:
+    """Moves the image along its own gradient, scaled as the package scales it."""
+    output = []
+    for _ in range(num_iter):
+        x = x.detach().requires_grad_()
+        self.model(x)
+        self.activation.backward()
+        if x.grad is None:
+            raise ValueError(_NO_PATH)
+        self.gradients = x.grad / (x.grad.square().mean().sqrt() + 1e-5)
+        x = x + self.gradients * self._lr
+        output.append(x)
+    return output
 
 
 def _register_relu_hooks(self: object) -> None:
-    self.relu_handles = []
     for module in self.model.modules():
         if isinstance(module, nn.ReLU | nn.ReLU6):
-            self.relu_handles += _guide(module)
+            self.handles += _guide(module)
 
 
 def _guide(module: nn.Module) -> list:
@@ -103,17 +98,28 @@ def _guide(module: nn.Module) -> list:
     return [module.register_forward_pre_hook(before), module.register_forward_hook(after)]
 
 
-def _checked_and_unhooked(original: Callable) -> Callable:
+def _of_the_image(original: Callable) -> Callable:
+    """Lets ``calculate_gradients`` return the gradient at the image, and leave no hook behind."""
+
     @functools.wraps(original)
     def calculate_gradients(self: object, input_: Tensor, *args, **kwargs) -> Tensor:
         if not input_.requires_grad:
             raise ValueError("input_ must require a gradient: call input_.requires_grad_() first")
-        self.relu_handles = []
+        arrived = []
+
+        def record(gradient: Tensor) -> None:
+            self.gradients = gradient.clone()
+            arrived.append(True)
+
+        self.handles = [input_.register_hook(record)]
         try:
-            return original(self, input_, *args, **kwargs)
+            result = original(self, input_, *args, **kwargs)
         finally:
-            for handle in self.relu_handles:
+            for handle in self.handles:
                 handle.remove()
+        if not arrived:
+            raise ValueError(_NO_PATH)
+        return result
 
     return calculate_gradients
 
@@ -127,10 +133,11 @@ def _load() -> ModuleType:
 
     mended = _denormalize(flashtorch.utils.denormalize)
     flashtorch.utils.denormalize = backprop.denormalize = mended
-    Backprop._register_conv_hook = _register_conv_hook
+    Backprop._register_conv_hook = _nothing_to_register
     Backprop._register_relu_hooks = _register_relu_hooks
-    Backprop.calculate_gradients = _checked_and_unhooked(Backprop.calculate_gradients)
-    GradientAscent._register_backward_hooks = _register_backward_hooks
+    Backprop.calculate_gradients = _of_the_image(Backprop.calculate_gradients)
+    GradientAscent._register_backward_hooks = _nothing_to_register
+    GradientAscent._ascent = _ascent
     return flashtorch
 
 

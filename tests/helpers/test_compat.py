@@ -48,6 +48,11 @@ def test_imgaug_as_published_cannot_be_imported():
     ("imgaug.parameters.FrequencyNoise().draw_samples((8, 8))", "no attribute 'complex'"),
     ("iaa.ElasticTransformation(alpha=20, sigma=5)(image=image)", "Assertion failed"),
     ("iaa.pillike.Autocontrast(20)(image=image)", "0-dimensional arrays"),
+    ("iaa.WithPolarWarping(iaa.Crop(px=1))(image=image, keypoints=[(3, 4)])",
+     "axis 1 is out of bounds"),
+    ("imgaug.imshow(image)", "no attribute 'set_window_title'"),
+    ("imgaug.augmentables.Polygon([(-4, 0), (-4, 9), (0, 9), (0, 6), (-2, 6), (-2, 3), (8, 3),"
+     "(8, 0)]).clip_out_of_image(image)", "AssertionError"),
 ])  # fmt: skip
 def test_imgaug_with_only_its_import_mended_fails(code, message):
     assert message in unmended(WITH_SCTYPES + code)
@@ -82,6 +87,104 @@ def test_autocontrast_equals_pillow(image):
 
     expected = np.asarray(ImageOps.autocontrast(Image.fromarray(image), cutoff=20))
     assert np.array_equal(iaa.pillike.Autocontrast(20)(image=image), expected)
+
+
+def annotations(shape):
+    """Returns one annotation of each kind that imgaug moves with a picture."""
+    size = shape[:2]
+    return {
+        "keypoints": imgaug.KeypointsOnImage(
+            [imgaug.Keypoint(5, 9), imgaug.Keypoint(60, 20)], shape
+        ),
+        "bounding_boxes": imgaug.quokka_bounding_boxes(size=size),
+        "polygons": imgaug.quokka_polygons(size=size),
+        "line_strings": imgaug.LineStringsOnImage([imgaug.LineString([(2, 2), (50, 10)])], shape),
+        "heatmaps": imgaug.quokka_heatmap(size=size),
+        "segmentation_maps": imgaug.quokka_segmentation_map(size=size),
+    }
+
+
+# What imgaug itself says it cannot do. RandAugment draws the Affine of pillike now and then.
+IMAGES_ONLY = {"pillike.Affine"}
+NOT_IN_PIECES = {"bounding_boxes", "polygons", "line_strings"}
+
+
+@pytest.mark.parametrize("kind", annotations((64, 96, 3)))
+def test_every_augmenter_moves_annotations_along_but_those_that_say_no(image, kind):
+    given = annotations(image.shape)
+    failing = {}
+    for name, make in augmenters.examples().items():
+        if name.startswith("imgcorruptlike."):
+            continue
+        needed = [kind]
+        needed += ["segmentation_maps"] * ("SegMap" in name)
+        needed += ["bounding_boxes"] * ("BoundingBoxes" in name)
+        imgaug.seed(0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                make()(image=image, **{key: given[key] for key in needed})
+            except Exception as error:
+                failing[name] = str(error)
+    expected = IMAGES_ONLY | ({"Jigsaw"} if kind in NOT_IN_PIECES else set())
+    assert set(failing) - {"RandAugment"} == expected
+    assert all("can currently only process" in text or "only supports" in text
+               for text in failing.values())  # fmt: skip
+
+
+def test_polar_warping_moves_a_point_with_its_pixel():
+    pixels = np.zeros((48, 64, 3), np.uint8)
+    pixels[11:14, 40:43] = 255
+    # Cropped by nothing, the way there and back is the identity.
+    stay = iaa.WithPolarWarping(iaa.Identity())
+    (_, points) = stay(image=pixels, keypoints=[(41.5, 12.5), (3.0, 40.0)])
+    assert np.allclose(points, [(41.5, 12.5), (3.0, 40.0)], atol=0.05)
+    imgaug.seed(3)
+    turn = iaa.WithPolarWarping(iaa.Affine(translate_percent={"y": 0.125}, mode="wrap"))
+    moved, points = turn(image=pixels, keypoints=[(41.5, 12.5)])
+    rows, columns = np.nonzero(moved[:, :, 0] > 128)
+    assert np.allclose(points[0], (columns.mean() + 0.5, rows.mean() + 0.5), atol=1)
+    assert not np.allclose(points[0], (41.5, 12.5), atol=3)
+
+
+@pytest.mark.parametrize("show", [
+    lambda picture: imgaug.imshow(picture),
+    lambda picture: imgaug.imgaug.imshow(picture[:, :, 0]),
+    lambda picture: imgaug.show_grid([picture] * 4, rows=2),
+    lambda picture: iaa.Fliplr(1.0).show_grid([picture], 2, 2),
+], ids=["imshow", "grey", "show_grid", "augmenter"])  # fmt: skip
+def test_a_picture_is_shown(image, monkeypatch, show):
+    shown = []
+    monkeypatch.setattr(plt, "show", lambda: shown.append(plt.gcf()))
+    show(image)
+    (axes,) = shown[0].axes
+    assert len(axes.images) == 1 and axes.images[0].get_array().max() > 200
+    plt.close("all")
+
+
+def test_a_picture_is_shown_by_matplotlib_only(image):
+    with pytest.raises(ValueError, match="backend must be 'matplotlib', got 'cv2'"):
+        imgaug.imshow(image, backend="cv2")
+
+
+@pytest.mark.parametrize(("exterior", "areas"), [
+    # An edge on the left border, beside one polygon and two.
+    ([(-4, 0), (-4, 9), (0, 9), (0, 6), (-2, 6), (-2, 3), (8, 3), (8, 0)], [24]),
+    ([(-9, 0), (-9, 20), (5, 20), (5, 16), (0, 16), (0, 10), (-3, 10), (-3, 4), (7, 4), (7, 0)],
+     [28, 20]),
+    # A corner that touches the lower border.
+    ([(2, 40), (6, 32), (8, 40), (12, 20), (20, 40)], [43.2]),
+    ([(4, 4), (4, 12), (12, 12)], [32]),
+    ([(-4, 4), (-4, 12), (0, 8)], []),
+    ([(-9, 4), (-9, 12), (-5, 8)], []),
+])  # fmt: skip
+def test_a_polygon_is_clipped_to_its_polygons(exterior, areas):
+    polygon = imgaug.Polygon(exterior, label="pond")
+    clipped = polygon.clip_out_of_image((32, 48, 3))
+    assert sorted(part.area for part in clipped) == pytest.approx(sorted(areas))
+    assert all(part.label == "pond" for part in clipped)
+    on_image = imgaug.PolygonsOnImage([polygon], (32, 48, 3)).clip_out_of_image()
+    assert len(on_image.polygons) == len(areas)
 
 
 def outcome(name, make, image):
@@ -294,10 +397,95 @@ def test_gradient_ascent_raises_the_activation():
     plt.close("all")
 
 
-def test_gradient_ascent_needs_a_convolution_of_three_channels():
-    model = nn.Sequential(nn.Conv2d(1, 4, 3))
-    with pytest.raises(ValueError, match="Conv2d of 3 input channels"):
-        flashtorch.activmax.GradientAscent(model).optimize(model[0], 0)
+def test_gradient_ascent_takes_the_gradient_at_the_image():
+    """Any first layer, any number of channels, an image with and without a gradient."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(1, 4, 3)).eval()
+    image = torch.rand(1, 1, 12, 12)
+    (gradient,) = torch.autograd.grad(
+        model(image.requires_grad_())[:, 2].mean(), image
+    )  # fmt: skip
+    step = gradient / (gradient.square().mean().sqrt() + 1e-5)
+    for given in (image, image.detach()):
+        (moved,) = flashtorch.activmax.GradientAscent(model).optimize(
+            model[1], 2, given, num_iter=1
+        )
+        assert torch.allclose(moved, image + step)
+
+
+def test_gradient_ascent_of_a_layer_that_does_not_see_the_image_is_refused():
+    class Blind(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(3, 2, 3)
+
+        def forward(self, x):
+            return self.conv(torch.zeros_like(x))
+
+    model = Blind()
+    with pytest.raises(ValueError, match="must depend on input_"):
+        flashtorch.activmax.GradientAscent(model, img_size=16).optimize(model.conv, 0, num_iter=1)
+
+
+class TwoPaths(nn.Module):
+    """The picture goes through a convolution and around it."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.head = nn.Conv2d(3, 3, 3, padding=1), nn.Linear(3, 4)
+
+    def forward(self, x):
+        return self.head((self.conv(x) + x).mean((2, 3)))
+
+
+class LastRegisteredFirst(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.second, self.first = nn.Conv2d(6, 5, 3), nn.Conv2d(3, 6, 3)
+
+    def forward(self, x):
+        return self.second(self.first(x).relu()).mean((2, 3))
+
+
+@pytest.mark.parametrize("model", [
+    lambda: nn.Sequential(nn.MaxPool2d(2), nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(400, 3)),
+    lambda: nn.Sequential(nn.BatchNorm2d(3), nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(1936, 3)),
+    lambda: nn.Sequential(nn.Flatten(), nn.Linear(3 * 24 * 24, 3)),
+    lambda: nn.Sequential(nn.ConvTranspose2d(3, 2, 3), nn.Flatten(), nn.Linear(1352, 3)),
+    TwoPaths, LastRegisteredFirst,
+], ids=["pooling", "norm", "linear", "transposed", "two paths", "order"])  # fmt: skip
+def test_plain_gradients_are_those_at_the_picture_whatever_comes_first(model, picture):
+    torch.manual_seed(0)
+    model = model().eval()
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_var.fill_(4.0)
+    label = predicted(model, picture)
+    (expected,) = torch.autograd.grad(model(picture)[0, label], picture)
+    gradients = backprop(model).calculate_gradients(picture, label)
+    assert expected.abs().max() > 0 and torch.equal(gradients, expected[0])
+    assert not picture._backward_hooks
+
+
+def test_an_output_that_does_not_depend_on_the_picture_is_refused(picture):
+    class Cut(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(3, 4, 3)
+
+        def forward(self, x):
+            return self.conv(x.detach()).mean((2, 3))
+
+    with pytest.raises(ValueError, match="must depend on input_ by steps with a gradient"):
+        backprop(Cut()).calculate_gradients(picture)
+
+
+def test_flashtorch_as_published_is_blank_where_the_first_convolution_is_not_first():
+    code = FLASHTORCH.replace("nn.Sequential(", "nn.Sequential(nn.AvgPool2d(2), ") + (
+        "gradients = Backprop(model).calculate_gradients(picture)\n"
+        "assert gradients.abs().max() > 0, 'AssertionError: blank'"
+    )
+    assert "blank" in unmended(code)
 
 
 @pytest.mark.parametrize("name", ["imgaug.augmenters", "flashtorch.saliency"])

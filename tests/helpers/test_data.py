@@ -153,7 +153,7 @@ def test_files_of_another_size_are_refused(tmp_path, monkeypatch):
     (gzip.compress(b"\x00\x00\x0d\x01\x00\x00\x00\x01a", mtime=0), "no IDX file of bytes"),
     (gzip.compress(b"", mtime=0), "begins with nil"),
     (gzip.compress(b"\x00\x00\x08\x03\x00\x00", mtime=0), "16 bytes of header announced, 6"),
-], ids=["nothing", "a page", "cut off", "too long", "of integers", "no header", "half a header"])  # fmt: skip
+], ids=["nothing", "a page", "cut off", "too long", "integers", "no header", "half"])  # fmt: skip
 def test_a_damaged_idx_file_is_named(tmp_path, content, message):
     path = tmp_path / "labels.gz"
     path.write_bytes(content)
