@@ -46,6 +46,7 @@ def root(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_new_chapter_runs_and_follows_the_rules(root):
     path, checks, wrong = chapter.start("90_tiny_models", root)
     script = (

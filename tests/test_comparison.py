@@ -162,6 +162,7 @@ def test_a_tag_that_cannot_be_meant_is_refused(tag):
         Tolerance.from_tags([tag])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrong", [False, True])
 def test_plain_pytest_nbval_uses_the_comparison(tmp_path, wrong):
     """End to end, in a process of its own: a wrong digit, which a tolerance does not allow."""

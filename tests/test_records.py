@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.benchmarks import suite
 from tests.notebooks import IDS, ROOT
 from tests.platforms import __main__ as platforms
 
@@ -39,6 +40,38 @@ def test_every_chapter_is_within_its_budget():
     assert sorted(chapters) == IDS
     assert max(chapter["seconds"] for chapter in chapters.values()) <= 60
     assert sum(chapter["seconds"] for chapter in chapters.values()) <= 8 * 60
+
+
+def test_the_tests_are_within_their_budget():
+    tests = record("tests")
+    assert tests["ratio"] <= 2.2
+    assert tests["peak_mib"] <= 6 * 1024
+    assert {f"notebooks/{name}.ipynb" for name in IDS} <= set(tests["files"])
+    assert set(tests["groups"]) == set(suite.GROUPS)
+
+
+def test_seconds_are_counted_by_file_and_group(tmp_path: Path):
+    cases = [
+        ("notebooks.01_tensors.ipynb", 2),
+        ("notebooks.01_tensors.ipynb", 3.5),
+        ("tests.site.test_pages", 4),
+        ("tests.test_records", 0.25),
+    ]
+    rows = "".join(f'<testcase classname="{name}" time="{time}"/>' for name, time in cases)
+    report = tmp_path / "report.xml"
+    report.write_text(f"<testsuites><testsuite>{rows}</testsuite></testsuites>")
+    files = suite.seconds_by_file(report)
+    assert list(files.items()) == [
+        ("notebooks/01_tensors.ipynb", 5.5),
+        ("tests/site/test_pages.py", 4),
+        ("tests/test_records.py", 0.2),
+    ]
+    groups = suite.seconds_by_group(files)
+    assert {name: s for name, s in groups.items() if s} == {
+        "notebooks": 5.5,
+        "site": 4,
+        "rules and tools": 0.2,
+    }
 
 
 def test_a_later_run_of_the_same_replaces_the_earlier(tmp_path: Path):

@@ -15,6 +15,7 @@ import pytest
 from tests import order, traces
 from tests.notebooks import ROOT
 
+pytestmark = pytest.mark.slow
 PATIENCE = 300  # seconds: a machine ten times slower meets it as well
 COLLECT = """
 import sys, time

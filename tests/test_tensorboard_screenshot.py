@@ -4,10 +4,12 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 from PIL import Image, ImageFilter
 
 from tests.notebooks import ROOT
 
+pytestmark = pytest.mark.slow
 STORED = ROOT / "helpers" / "assets" / "tensorboard.png"
 TOOL = ROOT / "book" / "tools" / "tensorboard_screenshot.py"
 

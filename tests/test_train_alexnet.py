@@ -8,6 +8,7 @@ import pytest
 
 from tests.notebooks import ROOT
 
+pytestmark = pytest.mark.slow
 SCRIPT = ROOT / "book" / "tools" / "train_alexnet.py"
 
 

@@ -5,6 +5,7 @@ import pytest
 from tests.colab.chapters import folder
 from tests.colab.environment import ON_COLAB, Colab, shared
 
+pytestmark = pytest.mark.slow
 NEVER_MOVED = {"torch", "torchvision", "numpy"}
 
 

@@ -24,7 +24,7 @@ DOCS = {
 }
 CODE_LINK = re.compile(r'<a class="sphinx-codeautolink-a" href="([^"]+)"[^>]*>(.*?)</a>', re.S)
 
-pytestmark = pytest.mark.usefixtures("site")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("site")]
 
 
 def text(path: str) -> str:

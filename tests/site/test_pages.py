@@ -26,6 +26,8 @@ SCROLLING_BOXES = """() => [...document.querySelectorAll(
 )].every(box => (box.tabIndex === 0) ===
     (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight))"""
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def open_page(browser, site):
