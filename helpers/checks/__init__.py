@@ -5,9 +5,9 @@ Each chapter's checks stand in a module ``chapter_NN``; ``machinery`` says how t
 
 import sys
 
+from helpers.checks.done import note, progress
 from helpers.checks.hints import hint
 from helpers.checks.judging import judge
-from helpers.checks.progress import note, progress
 from helpers.checks.registry import find
 
 __all__ = ["check", "hint", "progress"]

@@ -19,6 +19,7 @@ _LIBRARIES = (
     *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib")),
     str(Path(helpers.__file__).parent),
 )
+_OURS = str(Path(__file__).parent)
 
 
 @dataclass
@@ -186,7 +187,9 @@ def blame(error: BaseException) -> str:
     """
     frames = list(_frames(error.__traceback__))
     theirs = [(code, line) for code, line in frames if not _of_a_library(code.co_filename)]
-    called = any(code is run.__code__ for code, _ in frames[:-1])
+    below = [i for i, (code, _) in enumerate(frames) if code is run.__code__]
+    beyond = [code.co_filename for code, _ in frames[below[-1] + 1 :]] if below else []
+    called = bool(below) and not (beyond and all(file.startswith(_OURS) for file in beyond))
     if not theirs and not called:
         return _unreadable()
     text = f"your answer raised {type(error).__name__}: {one_line(error)}"

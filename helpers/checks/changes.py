@@ -14,7 +14,7 @@ KINDS = {
     "values": "The numbers in {what} have changed: an in-place operation is at work. Make a new "
     "tensor, or work on a clone.",
     "shape": "The shape or type of {what} has changed: an in-place operation is at work.",
-    "requires_grad": "requires_grad of {what} has changed.",
+    "requires_grad": "The requires_grad of {what} has changed.",
     "grad": "The .grad of {what} has changed: clear or avoid it, or ask torch.autograd.grad.",
     "entries": "The entries of {what} have changed: work on a copy.",
     "modules": "The submodules of {what} have changed: work on a copy.",

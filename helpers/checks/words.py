@@ -67,13 +67,14 @@ def _array(value: Tensor | np.ndarray) -> str:
         kind = f"{'an' if dtype[0] in 'iu' else 'a'} {dtype} {kind[2:]}"
     if isinstance(value, Tensor) and value.is_meta:
         return f"{kind} of shape {tuple(value.shape)} on the meta device"
-    if value.ndim <= 1 and 0 < _numel(value) <= 4:
+    if value.ndim <= 1 and _is_short(value):
         return f"{kind} {one_line(_rounded(value.tolist()), LONGEST)}"
     return f"{kind} of shape {tuple(value.shape)}"
 
 
-def _numel(value: Tensor | np.ndarray) -> int:
-    return value.numel() if isinstance(value, Tensor) else value.size
+def _is_short(value: Tensor | np.ndarray) -> bool:
+    size = value.numel() if isinstance(value, Tensor) else value.size
+    return 0 < size <= FEW and not getattr(value, "is_meta", False)
 
 
 def _collection(value: list | tuple | set | frozenset, name: str) -> str:
@@ -88,7 +89,7 @@ def _collection(value: list | tuple | set | frozenset, name: str) -> str:
 def plain(value: Any) -> str:
     """Returns a value as it is written in code where that is short, else what it is."""
     try:
-        if isinstance(value, Tensor) and not value.is_meta and 0 < value.numel() <= FEW:
+        if isinstance(value, Tensor) and value.ndim <= 1 and _is_short(value):
             text = one_line(_rounded(value.tolist()), LONGEST)
             return text if not text.endswith("…") else describe(value)
         if isinstance(value, bool | int | float | str | list | tuple | dict | torch.dtype):
