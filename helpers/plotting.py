@@ -36,6 +36,23 @@ def use_style() -> None:
         }
 
 
+def _drawable(values: object) -> object:
+    """Returns values as NumPy and Matplotlib take them, from any device and of any dtype.
+
+    Tensors become arrays without their graph; numbers of less than 32 bits become float32 and
+    booleans 0 and 1. Tensors in a list are taken one by one. All else is left alone.
+    """
+    if isinstance(values, Tensor):
+        if values.is_floating_point() and values.dtype.itemsize < 4:
+            values = values.float()
+        if values.dtype == torch.bool:
+            values = values.byte()
+        return values.numpy(force=True)
+    if isinstance(values, list | tuple):
+        return [_drawable(value) for value in values]
+    return values
+
+
 def images(
     batch: Tensor,
     labels: Sequence[object] | None = None,
@@ -68,11 +85,14 @@ def images(
     height = size * batch.shape[2] / batch.shape[3] + (0.25 if labels is not None else 0.05)
     _, grid = plt.subplots(rows, columns, figsize=(size * columns, height * rows), squeeze=False)
     top = 255 if batch.dtype == torch.uint8 else 1
+    pictures = _drawable(batch.permute(0, 2, 3, 1))
+    labels = labels.tolist() if isinstance(labels, Tensor) else labels
     for index, axes in enumerate(grid.flat):
         axes.axis("off")
         if index < len(batch):
-            picture = batch[index].detach().cpu().permute(1, 2, 0).squeeze(-1).numpy()
-            axes.imshow(picture, vmin=0, vmax=top)
+            picture = pictures[index]
+            grey = picture.shape[2] == 1
+            axes.imshow(picture[:, :, 0] if grey else picture, vmin=0, vmax=top)
             if labels is not None:
                 axes.set_title(str(labels[index]), fontsize=7.5, loc="center", pad=2)
     return grid.flatten()[: len(batch)]
@@ -90,7 +110,7 @@ def curves(
 
     Args:
         x: N positions.
-        lines: Name of the line to its N values.
+        lines: Name of the line to its N values; a tensor or a list of them may be on any device.
         xlabel: What the x axis shows, with its unit.
         ylabel: What the y axis shows, with its unit.
         ax: Axes to draw on; new ones by default.
@@ -108,7 +128,7 @@ def curves(
             raise ValueError(f"line {name!r} must have len(x) = {len(x)} values, got {len(values)}")
     ax = ax or plt.subplots()[1]
     for name, values in lines.items():
-        ax.plot(x, values, label=name)
+        ax.plot(_drawable(x), _drawable(values), label=name)
     ax.set(xlabel=xlabel, ylabel=ylabel)
     if len(lines) > 1:
         ax.legend()
@@ -125,7 +145,7 @@ def heatmap(
     """Draws a matrix as coloured cells.
 
     Args:
-        values: Shape (rows, columns).
+        values: Shape (rows, columns); nan is left blank.
         annotate: Format of the number written in each cell, such as ``".2f"``; None writes none.
         cmap: Name of a Matplotlib colour map.
         ax: Axes to draw on; new ones by default.
@@ -136,7 +156,7 @@ def heatmap(
     Raises:
         ValueError: ``values`` is not a matrix.
     """
-    matrix = np.asarray(values.detach().cpu() if isinstance(values, Tensor) else values)
+    matrix = np.asarray(_drawable(values))
     if matrix.ndim != 2:
         raise ValueError(f"values must have shape (rows, columns), got {matrix.shape}")
     ax = ax or plt.subplots()[1]
@@ -147,12 +167,14 @@ def heatmap(
             red, green, blue, _ = picture.cmap(picture.norm(value))
             dark = 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.5
             text = format(value, annotate)
-            colour = "white" if dark else "black"
+            colour = GREY if value != value else "white" if dark else "black"
             ax.text(column, row, text, ha="center", va="center", color=colour, fontsize=7)
     return ax
 
 
-def confusion_matrix(counts: Tensor, classes: Sequence[str], *, ax: Axes | None = None) -> Axes:
+def confusion_matrix(
+    counts: Tensor | np.ndarray, classes: Sequence[str], *, ax: Axes | None = None
+) -> Axes:
     """Draws a confusion matrix, each row as shares of its true class.
 
     Args:
@@ -166,6 +188,7 @@ def confusion_matrix(counts: Tensor, classes: Sequence[str], *, ax: Axes | None 
     Raises:
         ValueError: The shape does not fit the classes, or a class has no sample.
     """
+    counts = torch.as_tensor(_drawable(counts))
     if tuple(counts.shape) != (len(classes), len(classes)):
         raise ValueError(
             f"counts must have shape ({len(classes)}, {len(classes)}), one row and column a class, "

@@ -63,6 +63,97 @@ def test_images_draws_each_image_with_its_label(dtype, channels):
     assert len(axes[0].figure.axes) == 6
 
 
+def every_form(values):
+    """The same numbers as they come out of a network: half a dozen kinds of tensor."""
+    return {
+        "bfloat16": values.bfloat16(),
+        "float16": values.half(),
+        "float64": values.double(),
+        "with a graph": values.clone().requires_grad_() * 1.0,
+        "parameter": torch.nn.Parameter(values),
+        "not contiguous": values.repeat_interleave(2, dim=-1)[..., ::2],
+        "expanded": values[:1].expand(*values.shape),
+        "negated lazily": torch.complex(values, -values).conj().imag,
+        "inference": _in_inference(values),
+    }
+
+
+def _in_inference(values):
+    with torch.inference_mode():
+        return values * 1
+
+
+FORMS = list(every_form(torch.ones(2, 2)))
+# Numbers that bfloat16 holds exactly.
+NUMBERS = torch.arange(12.0).view(2, 1, 2, 3) / 16
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("form", FORMS)
+def test_pictures_of_every_form_are_drawn(form, channels):
+    batch = every_form(NUMBERS.expand(2, channels, 2, 3).contiguous())[form]
+    for image, ax in zip(batch.detach(), plotting.images(batch), strict=True):
+        expected = image.double().permute(1, 2, 0).squeeze(-1).numpy(force=True)
+        assert np.array_equal(np.asarray(ax.images[0].get_array(), float), expected)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_values_of_every_form_are_drawn(form):
+    matrix = every_form(NUMBERS[:, 0, 0])[form]
+    expected = matrix.detach().double().numpy(force=True)
+    shown = plotting.heatmap(matrix, annotate=".3f").images[0].get_array()
+    assert np.array_equal(np.asarray(shown, float), expected)
+    ax = plotting.curves(matrix[0], {"tensor": matrix[1], "list": list(matrix[1])},
+                         xlabel="x", ylabel="y")  # fmt: skip
+    for line in ax.lines:
+        assert np.array_equal(np.asarray(line.get_xdata(), float), expected[0])
+        assert np.array_equal(np.asarray(line.get_ydata(), float), expected[1])
+    counts = every_form(torch.tensor([[3.0, 1.0], [3.0, 1.0]]))[form]
+    ax = plotting.confusion_matrix(counts, ["cat", "dog"])
+    assert [text.get_text() for text in ax.texts] == ["0.75", "0.25", "0.75", "0.25"]
+
+
+def test_what_lies_on_another_device_is_fetched(monkeypatch):
+    """No device but the CPU is sure to be there: a tensor that refuses numpy() stands in."""
+
+    class Elsewhere(torch.Tensor):
+        def numpy(self, *, force=False):
+            if not force:
+                raise TypeError("can't convert a tensor on another device to numpy")
+            return torch.Tensor.numpy(self.as_subclass(torch.Tensor), force=True)
+
+    values = torch.eye(3).as_subclass(Elsewhere)
+    assert len(plotting.images(values.view(1, 1, 3, 3))) == 1
+    plotting.heatmap(values)
+    plotting.curves(values[0], {"a": values[1]}, xlabel="x", ylabel="y")
+    plotting.confusion_matrix(values, ["a", "b", "c"])
+
+
+def test_booleans_are_zero_and_one():
+    matrix = torch.tensor([[True, False], [False, False]])
+    ax = plotting.heatmap(matrix, annotate="d")
+    assert [text.get_text() for text in ax.texts] == ["1", "0", "0", "0"]
+    ax = plotting.curves([0, 1], {"a": matrix[0]}, xlabel="x", ylabel="y")
+    assert list(ax.lines[0].get_ydata()) == [1, 0]
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_value_that_is_no_number_is_left_blank_and_named():
+    nan = float("nan")
+    ax = plotting.heatmap(torch.tensor([[1.0, nan], [0.0, float("inf")]]), annotate=".1f")
+    assert [text.get_text() for text in ax.texts] == ["1.0", "nan", "0.0", "inf"]
+    assert ax.texts[1].get_color() == plotting.GREY
+    axes = plotting.images(torch.full((2, 3, 2, 2), nan).half())
+    plotting.images(torch.tensor([[[[nan, 1.0]]]]))
+    plotting.curves([1, 2], {"a": torch.tensor([nan, 1.0])}, xlabel="x", ylabel="y")
+    axes[0].figure.canvas.draw()
+
+
+def test_labels_may_be_a_tensor():
+    axes = plotting.images(NUMBERS, torch.tensor([3, 7]))
+    assert [ax.get_title() for ax in axes] == ["3", "7"]
+
+
 def test_curves_draws_a_line_an_entry():
     ax = plotting.curves([1, 2], {"a": [3, 4], "b": [5, 6]}, xlabel="step", ylabel="loss")
     assert [list(line.get_ydata()) for line in ax.lines] == [[3, 4], [5, 6]]
