@@ -105,7 +105,8 @@ def fashion_mnist(
 def _bundled_fashion_mnist(split: str) -> tuple[Tensor, Tensor]:
     with as_file(files("helpers") / "assets" / "fashion_mnist.npz") as path:
         try:
-            with np.load(path) as arrays:
+            # An open file, since np.load itself leaves a damaged one open.
+            with open(path, "rb") as file, np.load(file) as arrays:
                 images, labels = arrays[f"{split}_images"], arrays[f"{split}_labels"]
         except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise ValueError(
