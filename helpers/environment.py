@@ -3,16 +3,17 @@
 import os
 import random
 import re
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, requires, version
 
 import numpy as np
 import torch
+from packaging.requirements import Requirement
 
 MINIMUM_TORCH = (2, 11)
 
 
 def setup(seed: int = 0) -> None:
-    """Prepares a notebook: checks PyTorch's version, seeds everything, sets the figures' style.
+    """Prepares a notebook: checks the versions, seeds everything, sets the figures' style.
 
     float32 arithmetic on a GPU is set to full precision (no TF32), so that a GPU prints the
     numbers that a CPU prints. Python processes that a chapter starts print tracebacks without
@@ -22,11 +23,13 @@ def setup(seed: int = 0) -> None:
         seed: Seed of Python's, NumPy's and PyTorch's generators, 0 <= seed < 2**32.
 
     Raises:
-        RuntimeError: PyTorch is older than the book needs.
+        RuntimeError: PyTorch is older than the book needs, or torchvision was built for another
+            release of it; the message says what to type.
         TypeError: ``seed`` is not an integer.
         ValueError: ``seed`` is out of range.
     """
     _require_torch()
+    _require_torchvision()
     seed_everything(seed)
     torch.backends.cuda.matmul.fp32_precision = "ieee"
     torch.backends.cudnn.conv.fp32_precision = "ieee"
@@ -87,10 +90,35 @@ def device(name: str | None = None) -> torch.device:
 
 def _require_torch() -> None:
     found = version("torch")
-    numbers = tuple(int(part) for part in re.findall(r"\d+", found)[:2])
-    if numbers < MINIMUM_TORCH:
+    if _release(found) < MINIMUM_TORCH:
         wanted = ".".join(map(str, MINIMUM_TORCH))
         raise RuntimeError(
-            f"this book needs torch {wanted} or newer, found {found}. "
-            "Install a newer one together with its torchvision, then restart the kernel."
+            f"this book needs torch {wanted} or newer, found {found}: "
+            f"{_advice('--upgrade torch torchvision')}"
         )
+
+
+def _require_torchvision() -> None:
+    torch_found = version("torch")
+    advice = _advice(f"--upgrade torchvision torch=={torch_found.partition('+')[0]}")
+    try:
+        found, needed = version("torchvision"), requires("torchvision") or []
+    except PackageNotFoundError:
+        raise RuntimeError(f"torchvision is missing: {advice}") from None
+    # A patch release of PyTorch keeps the interface that torchvision was built for.
+    minor = ".".join(map(str, _release(torch_found))) + ".0"
+    for requirement in map(Requirement, needed):
+        allowed = requirement.specifier
+        fits = any(allowed.contains(number, prereleases=True) for number in (torch_found, minor))
+        if requirement.name == "torch" and not fits:
+            raise RuntimeError(
+                f"torchvision {found} needs torch{allowed}, found torch {torch_found}: {advice}"
+            )
+
+
+def _release(number: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", number)[:2])
+
+
+def _advice(packages: str) -> str:
+    return f"type  %pip install {packages}  in a cell, then restart the kernel."

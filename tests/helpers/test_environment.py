@@ -3,6 +3,7 @@
 import random
 import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError
 
 import numpy as np
 import pytest
@@ -55,17 +56,61 @@ def test_a_seed_out_of_range_is_an_error(seed):
         helpers.seed_everything(seed)
 
 
+def installed(monkeypatch, **numbers):
+    """Pretends that these releases are installed, each torchvision with what it asks of torch."""
+
+    def version(name):
+        if name not in numbers:
+            raise PackageNotFoundError(name)
+        return numbers[name].split()[0]
+
+    monkeypatch.setattr(environment, "version", version)
+    needed = {name: text.split()[1:] for name, text in numbers.items()}
+    monkeypatch.setattr(environment, "requires", lambda name: needed[name] or None)
+
+
 @pytest.mark.parametrize("found", ["2.10.1", "1.13.0", "2.9.0+cpu"])
-def test_an_old_torch_is_an_error(monkeypatch, found):
-    monkeypatch.setattr(environment, "version", lambda name: found)
-    with pytest.raises(RuntimeError, match=r"needs torch 2\.11 or newer, found"):
+def test_an_old_torch_is_an_error_that_says_what_to_type(monkeypatch, found):
+    installed(monkeypatch, torch=found, torchvision="0.20.0")
+    with pytest.raises(RuntimeError) as caught:
         helpers.setup()
+    assert str(caught.value) == (
+        f"this book needs torch 2.11 or newer, found {found}: type  %pip install --upgrade torch "
+        "torchvision  in a cell, then restart the kernel."
+    )
 
 
-@pytest.mark.parametrize("found", ["2.11.0", "2.15.0+cu130", "3.0.0a0+git1"])
-def test_a_newer_torch_is_welcome(monkeypatch, found):
-    monkeypatch.setattr(environment, "version", lambda name: found)
+@pytest.mark.parametrize(("torch_found", "vision"), [
+    ("2.11.0", "0.26.0 torch==2.11.0 numpy"),
+    ("2.11.1+cu130", "0.26.0 torch==2.11.0"),
+    ("2.15.0", "0.29.2 torch>=2.14.0"),
+    ("2.16.0.dev20261001", "0.31.0.dev20261001 torch==2.16.0.dev20261001"),
+    ("2.15.0a0+git1", "0.30.0a0+git2 numpy"),
+    ("2.15.0", "0.30.0"),
+    ("3.0.0a0+git1", "1.0.0 torch>=2.14.0"),
+])  # fmt: skip
+def test_releases_that_fit_are_welcome(monkeypatch, torch_found, vision):
+    installed(monkeypatch, torch=torch_found, torchvision=vision)
     helpers.setup()
+
+
+@pytest.mark.parametrize(("torch_found", "vision", "told"), [
+    ("2.15.0", "0.26.0 numpy torch==2.11.0", "torchvision 0.26.0 needs torch==2.11.0, found torch"),
+    ("2.12.0+cpu", "0.28.1 torch==2.13.0", "torchvision 0.28.1 needs torch==2.13.0, found torch"),
+    ("2.13.1", "0.29.2 torch>=2.14.0", "torchvision 0.29.2 needs torch>=2.14.0, found"),
+])  # fmt: skip
+def test_a_torchvision_of_another_release_is_named(monkeypatch, torch_found, vision, told):
+    installed(monkeypatch, torch=torch_found, torchvision=vision)
+    with pytest.raises(RuntimeError) as caught:
+        helpers.setup()
+    typed = f"%pip install --upgrade torchvision torch=={torch_found.removesuffix('+cpu')}  in"
+    assert str(caught.value).startswith(told) and typed in str(caught.value)
+
+
+def test_a_missing_torchvision_is_named(monkeypatch):
+    installed(monkeypatch, torch="2.15.0")
+    with pytest.raises(RuntimeError, match=r"torchvision is missing: type  %pip install"):
+        helpers.setup()
 
 
 def test_device_follows_the_machine_and_the_environment(monkeypatch):
