@@ -42,9 +42,9 @@ class Alarm:
         over = TimeOver(
             f"It did not finish within {self._seconds:g} seconds. Is there an endless loop?"
         )
-        # From a microsecond, which hits the answer's own ``except`` block, to a third of a
-        # millisecond; every millisecond from then on.
-        pause = 10 ** self._pause.uniform(-6, -3.5)
+        # From 5 to 50 microseconds, which hits the answer's own ``except`` block now and
+        # then; every millisecond should that be lost.
+        pause = 10 ** self._pause.uniform(-5.3, -4.3)
         signal.setitimer(signal.ITIMER_REAL, pause, 1e-3)
         raise over
 

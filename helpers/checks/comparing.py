@@ -98,14 +98,14 @@ def difference(result: Tensor, expected: Tensor, name: str, tolerance: float = 1
     if not wrong.any():
         return f"{name} is right."
     place = tuple(wrong.nonzero()[0].tolist())
-    where = f"{name}{list(place)}" if place else name
+    at = f" at {list(place)}" if place else ""
     pair = [t.detach().cpu()[place] for t in (result, expected)]
     if any(t.is_complex() for t in pair):
-        return f"{where} is {pair[0].item()}, and it should be {pair[1].item()}."
+        return f"{name} is {pair[0].item()}{at}, and it should be {pair[1].item()}."
     if all(t.dtype == torch.bool for t in pair):
-        return f"{where} is {pair[0].item()}, and it should be {pair[1].item()}."
+        return f"{name} is {pair[0].item()}{at}, and it should be {pair[1].item()}."
     texts = two_numbers(*(float(t) for t in pair))
-    return f"{where} is {texts[0]}, and it should be {texts[1]}."
+    return f"{name} is {texts[0]}{at}, and it should be {texts[1]}."
 
 
 def require_gradients(
@@ -150,8 +150,9 @@ def require_gradients(
             "no_grad or .data.",
         )
         if mine is not None and not same(mine, reference, tolerance):
-            text = difference(mine, reference, f"the gradient of {name} for {label}, at", tolerance)
-            raise Wrong(f"{text[0].upper()}{text[1:].replace(', at[', ', at [')}")
+            raise Wrong(
+                difference(mine, reference, f"The gradient of {name} for {label}", tolerance)
+            )
 
 
 def _gradients(

@@ -1,23 +1,119 @@
-"""Typical wrong answers to the exercises of chapter 02, and the hint that each must get."""
+"""Right and wrong answers to the exercises of chapter 02, and the hint that each must get."""
 
 import torch
+from torch.autograd import Function
+from torch.nn import functional as F
 
 SHARED = torch.zeros((), requires_grad=True)
 
 
+def by_backward(function, at):
+    x = torch.tensor(float(at), requires_grad=True)
+    function(x).backward()
+    return x.grad.item()
+
+
+def by_grad(function, at):
+    x = torch.tensor(at, dtype=torch.float64, requires_grad=True)
+    (gradient,) = torch.autograd.grad(function(x), x)
+    return float(gradient)
+
+
+def by_func(function, at):
+    return torch.func.grad(function)(torch.tensor(float(at))).item()
+
+
+def forward_mode(function, at):
+    one = torch.tensor(1.0)
+    return torch.func.jvp(function, (torch.tensor(float(at)),), (one,))[1].item()
+
+
 def value_instead_of_slope(function, at):
-    return function(torch.tensor(at))
+    return function(torch.tensor(float(at))).item()
 
 
 def a_tuple(function, at):
-    x = torch.tensor(at, requires_grad=True)
+    x = torch.tensor(float(at), requires_grad=True)
     return torch.autograd.grad(function(x), x)
+
+
+def a_tensor(function, at):
+    x = torch.tensor(float(at), requires_grad=True)
+    function(x).backward()
+    return x.grad
+
+
+def numpy_number(function, at):
+    return a_tensor(function, at).numpy()[()]
 
 
 def one_leaf_for_all(function, at):
     SHARED.data.fill_(at)
     function(SHARED).backward()
-    return SHARED.grad.clone()
+    return SHARED.grad.item()
+
+
+def downhill(function, at):
+    return -by_backward(function, at)
+
+
+def coarse_difference(function, at):
+    return (function(torch.tensor(at + 0.5)) - function(torch.tensor(at - 0.5))).item()
+
+
+def integers_fail(function, at):
+    x = torch.tensor(at, requires_grad=True)
+    function(x).backward()
+    return x.grad.item()
+
+
+def not_tracked(function, at):
+    x = torch.tensor(float(at))
+    function(x).backward()
+    return x.grad.item()
+
+
+def slope_of_the_square(function, at):
+    return by_backward(lambda x: function(x) ** 2, at)
+
+
+def leaves_gradients_off(function, at):
+    torch.set_grad_enabled(True)
+    found = by_backward(function, at)
+    torch.set_grad_enabled(False)
+    return found
+
+
+def under_no_grad(function, x, rate, steps):
+    for _ in range(steps):
+        x.grad = None
+        function(x).backward()
+        with torch.no_grad():
+            x -= rate * x.grad
+    return x
+
+
+def optimizer(function, x, rate, steps):
+    sgd = torch.optim.SGD([x], lr=rate)
+    for _ in range(steps):
+        sgd.zero_grad()
+        function(x).backward()
+        sgd.step()
+    return x
+
+
+def through_data(function, x, rate, steps):
+    for _ in range(steps):
+        (gradient,) = torch.autograd.grad(function(x), x)
+        x.data -= rate * gradient
+    return x
+
+
+def fresh_leaf(function, x, rate, steps):
+    for _ in range(steps):
+        (gradient,) = torch.autograd.grad(function(x), x)
+        x = (x - rate * gradient).detach().requires_grad_()
+    return x
 
 
 def never_moves(function, x, rate, steps):
@@ -37,6 +133,7 @@ def climbs(function, x, rate, steps):
 
 
 def adds_up(function, x, rate, steps):
+    x.grad = None
     for _ in range(steps):
         function(x).backward()
         with torch.no_grad():
@@ -44,48 +141,281 @@ def adds_up(function, x, rate, steps):
     return x
 
 
-class NoChainRule(torch.autograd.Function):
+def one_step_fewer(function, x, rate, steps):
+    return under_no_grad(function, x, rate, steps - 1)
+
+
+def one_step_more(function, x, rate, steps):
+    return under_no_grad(function, x, rate, steps + 1)
+
+
+def graph_of_all_steps(function, x, rate, steps):
+    for _ in range(steps):
+        (gradient,) = torch.autograd.grad(function(x), x)
+        x = x - rate * gradient
+    return x
+
+
+def tracking_left_off(function, x, rate, steps):
+    for _ in range(steps):
+        x.requires_grad_(True)
+        (gradient,) = torch.autograd.grad(function(x), x)
+        x.requires_grad_(False)
+        x -= rate * gradient
+    return x
+
+
+def recording_left_off(function, x, rate, steps):
+    for _ in range(steps):
+        torch.set_grad_enabled(True)
+        (gradient,) = torch.autograd.grad(function(x), x)
+        torch.set_grad_enabled(False)
+        x -= rate * gradient
+    return x
+
+
+def clears_after_the_step(function, x, rate, steps):
+    for _ in range(steps):
+        function(x).backward()
+        with torch.no_grad():
+            x -= rate * x.grad
+        x.grad.zero_()
+    return x
+
+
+def without_rate(function, x, rate, steps):
+    return under_no_grad(function, x, 1.0, steps)
+
+
+def by_the_sign(function, x, rate, steps):
+    for _ in range(steps):
+        (gradient,) = torch.autograd.grad(function(x), x)
+        x.data -= rate * gradient.sign()
+    return x
+
+
+def with_momentum(function, x, rate, steps):
+    sgd = torch.optim.SGD([x], lr=rate, momentum=0.5)
+    for _ in range(steps):
+        sgd.zero_grad()
+        function(x).backward()
+        sgd.step()
+    return x
+
+
+def recorded(function, x, rate, steps):
+    for _ in range(steps):
+        function(x).backward()
+        x -= rate * x.grad
+    return x
+
+
+def returns_the_loss(function, x, rate, steps):
+    return function(under_no_grad(function, x, rate, steps)).item()
+
+
+def returns_nothing(function, x, rate, steps):
+    under_no_grad(function, x, rate, steps)
+
+
+class SavesX(Function):
     @staticmethod
     def forward(ctx, x):
         ctx.save_for_backward(x)
         return x / (1 + x.abs())
 
+    @staticmethod
+    def backward(ctx, incoming):
+        (x,) = ctx.saved_tensors
+        return incoming / (1 + x.abs()) ** 2
+
+
+class SavesTheResult(Function):
+    @staticmethod
+    def forward(ctx, x):
+        y = F.softsign(x)
+        ctx.save_for_backward(y)
+        return y
+
+    @staticmethod
+    def backward(ctx, incoming):
+        (y,) = ctx.saved_tensors
+        return incoming * (1 - y.abs()).square()
+
+
+class SetupContext(Function):
+    @staticmethod
+    def forward(x):
+        return x / (x.abs() + 1)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx, incoming):
+        return ctx.saved_tensors[0].abs().add(1).pow(-2).mul(incoming)
+
+
+class AttributeOfTheContext(Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.bottom = 1 + x.abs()
+        return x / ctx.bottom
+
+    @staticmethod
+    def backward(ctx, incoming):
+        return (incoming / ctx.bottom / ctx.bottom,)
+
+
+class NoChainRule(SavesX):
     @staticmethod
     def backward(ctx, incoming):
         (x,) = ctx.saved_tensors
         return 1 / (1 + x.abs()) ** 2
 
 
-class NotSquared(torch.autograd.Function):
+class MeanOfIncoming(SavesX):
     @staticmethod
-    def forward(ctx, x):
-        ctx.save_for_backward(x)
-        return x / (1 + x.abs())
+    def backward(ctx, incoming):
+        (x,) = ctx.saved_tensors
+        return incoming.mean() / (1 + x.abs()) ** 2
 
+
+class NotSquared(SavesX):
     @staticmethod
     def backward(ctx, incoming):
         (x,) = ctx.saved_tensors
         return incoming / (1 + x.abs())
 
 
+class WithoutAbsoluteValue(SavesX):
+    @staticmethod
+    def backward(ctx, incoming):
+        (x,) = ctx.saved_tensors
+        return incoming / (1 + x) ** 2
+
+
+class PassedOn(SavesX):
+    @staticmethod
+    def backward(ctx, incoming):
+        return incoming
+
+
+class InPlaceBackward(SavesX):
+    @staticmethod
+    def backward(ctx, incoming):
+        (x,) = ctx.saved_tensors
+        return incoming.mul_(1 / (1 + x.abs()) ** 2)
+
+
+class Summed(SavesX):
+    @staticmethod
+    def backward(ctx, incoming):
+        (x,) = ctx.saved_tensors
+        return (incoming / (1 + x.abs()) ** 2).sum()
+
+
+class ForwardWithoutAbs(SavesX):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x / (1 + x)
+
+
+class InPlaceForward(SavesX):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x.clone())
+        x /= 1 + x.abs()
+        return x.clone()
+
+
+class ClassLevel(Function):
+    @staticmethod
+    def forward(ctx, x):
+        ClassLevel.x = x
+        return x / (1 + x.abs())
+
+    @staticmethod
+    def backward(ctx, incoming):
+        return incoming / (1 + ClassLevel.x.abs()) ** 2
+
+
+class WithoutBackward(Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x / (1 + x.abs())
+
+
+class BackwardOfNothing(SavesX):
+    @staticmethod
+    def backward(ctx, incoming):
+        (x,) = ctx.saved_tensors
+        incoming / (1 + x.abs()) ** 2
+
+
+class NothingSaved(SavesX):
+    @staticmethod
+    def forward(ctx, x):
+        return x / (1 + x.abs())
+
+
 def a_function(x):
     return x / (1 + x.abs())
 
 
+RIGHT = {
+    "02.1": [by_backward, by_grad, by_func, forward_mode],
+    "02.2": [under_no_grad, optimizer, through_data, fresh_leaf],
+    "02.3": [SavesX, SavesTheResult, SetupContext, AttributeOfTheContext],
+}
+
 WRONG = {
     "02.1": [
         (value_instead_of_slope, "the function's value, not its slope"),
-        (a_tuple, "returned a tuple"),
-        (one_leaf_for_all, "accumulate"),
+        (a_tuple, "should be a Python float, and it is a tuple of 1"),
+        (a_tensor, "should be a Python float, and it is a tensor 12.0"),
+        (numpy_number, "should be a Python float, and it is the NumPy number 12.0"),
+        (one_leaf_for_all, "when it was called again: gradients accumulate"),
+        (downhill, "The sign is wrong"),
+        (coarse_difference, "slope(x ** 3, 2.0) is 12.25, and it should be 12"),
+        (integers_fail, "Only Tensors of floating point and complex dtype can require gradients"),
+        (not_tracked, "does not require grad"),
+        (slope_of_the_square, "the slope of the function's square"),
+        (leaves_gradients_off, "leaves gradients switched off"),
     ],
     "02.2": [
         (never_moves, "x did not move"),
-        (climbs, "x ran away"),
-        (adds_up, "Do old gradients add up?"),
+        (climbs, "x goes uphill"),
+        (adds_up, "Old gradients add up"),
+        (one_step_fewer, "x made 3 steps in place of 4"),
+        (one_step_more, "x made 5 steps in place of 4"),
+        (graph_of_all_steps, "is not a leaf any more"),
+        (tracking_left_off, "does not require gradients any more"),
+        (recording_left_off, "leaves gradients switched off"),
+        (clears_after_the_step, "clear x.grad before the first backward"),
+        (without_rate, "The rate is missing"),
+        (by_the_sign, "by the sign of the gradient alone"),
+        (with_momentum, "Each step is x -= rate * gradient"),
+        (recorded, "a leaf Variable that requires grad is being used in an in-place operation"),
+        (returns_the_loss, "should be a torch.Tensor, and it is the number"),
+        (returns_nothing, "Does it end with a return statement?"),
     ],
     "02.3": [
         (NoChainRule, "the chain rule"),
-        (NotSquared, "backward should use"),
-        (a_function, "A subclass of torch.autograd.Function"),
+        (MeanOfIncoming, "averages the gradient that comes in"),
+        (NotSquared, "The square is missing"),
+        (WithoutAbsoluteValue, "The absolute value is missing in backward"),
+        (PassedOn, "passes the incoming gradient on"),
+        (InPlaceBackward, "changes the incoming gradient in place"),
+        (Summed, "returned an invalid gradient"),
+        (ForwardWithoutAbs, "The absolute value is missing: x / (1 + |x|)"),
+        (InPlaceForward, "an in-place operation is at work"),
+        (ClassLevel, "Another call of forward came in between"),
+        (WithoutBackward, "You must implement either the backward"),
+        (BackwardOfNothing, "backward returns None"),
+        (NothingSaved, "not enough values to unpack"),
+        (a_function, "A subclass of torch.autograd.Function is asked for"),
     ],
 }
