@@ -9,6 +9,8 @@ import statistics
 
 import pytest
 import yaml
+from markdown_it import MarkdownIt
+from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 import helpers
 from helpers.checks import machinery
@@ -133,6 +135,8 @@ def test_size_and_metadata(path):
     notebook = read(path)
     assert set(notebook.metadata) == {"kernelspec", "language_info", "executed"}
     assert notebook.metadata.kernelspec.name == "python3"
+    # IPython's syntax, %magic and !command, is coloured as such.
+    assert notebook.metadata.language_info == {"name": "python", "pygments_lexer": "ipython3"}
     allowed = {"tags", "mystnb", "correction", "jupyter", "cellView"}
     for cell in notebook.cells:
         assert set(cell.metadata) <= allowed
@@ -146,6 +150,65 @@ def test_markdown_reads_well_everywhere(path):
                 cell.source
             )
         assert not re.search(r"/(home|root|work|tmp|Users)/", cell.source), cell.source
+
+
+SITES_MARKDOWN = MarkdownIt().use(dollarmath_plugin, double_inline=True)
+
+
+def prices(text):
+    """Returns what stands between two dollars and reads as prose; the site would make it a formula.
+
+    A formula neither begins nor ends with a space or with what separates two prices, and has no
+    plain word after a number.
+    """
+    formulas = [
+        part.content
+        for token in SITES_MARKDOWN.parse(text)
+        for part in token.children or []
+        if part.type == "math_inline"
+    ]
+    odd = re.compile(r"^\s|[\s,;/–-]$|^\d[^\\{]*\s[A-Za-z]{2,}")
+    return [formula for formula in formulas if odd.search(formula)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It costs $10 a month, and a larger machine $50 a month.",
+        "Between $5 and $20.",
+        "From $10–$20, or $1/$2.",
+        "Prices in US$ and CA$ differ.",
+        "**$3**, then $4 each",
+    ],
+)
+def test_two_prices_in_a_sentence_are_found(text):
+    assert prices(text)
+    assert not prices(text.replace("$", r"\$"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "$x$ and $2 \\pi r$, $10^{-3}$, $3 \\text{ times as much}$, $-1 < x$",
+        "`$HOME and $PATH` are code, $5 is one price",
+        "$$\n1 + 1 = 2\n$$",
+    ],
+)
+def test_formulas_and_code_are_no_prices(text):
+    assert not prices(text)
+
+
+def test_dollars_are_formulas_or_escaped():
+    """In the chapters, and on the pages of the book."""
+    texts = {
+        f"{path.name}, cell {cell.id}": cell.source
+        for path in PATHS
+        for cell in read(path).cells
+        if cell.cell_type == "markdown"
+    }
+    texts |= {path.name: path.read_text(encoding="utf-8") for path in ROOT.glob("book/*.md")}
+    found = {place: prices(text) for place, text in texts.items() if prices(text)}
+    assert not found, rf"write \$ where a dollar is a currency: {found}"
 
 
 @every_notebook
