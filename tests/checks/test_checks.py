@@ -15,6 +15,7 @@ import pytest
 import helpers
 from helpers import checks
 from helpers.checks import registry, state
+from tests.checks import FEWEST_HINTS, FEWEST_RIGHT, FEWEST_WRONG
 from tests.notebooks import IDS, PATHS, code_cells, python, tags
 
 CHAPTERS = registry.chapters()
@@ -22,7 +23,6 @@ MODULES = {chapter: import_module(f"tests.checks.chapter_{chapter}") for chapter
 EXERCISES = {e.number: e for chapter in CHAPTERS for e in registry.in_chapter(chapter)}
 # Chapters whose answers are of the older kind: two wrong ones for each exercise.
 CONVERTED = [n for n in EXERCISES if hasattr(MODULES[n[:2]], "RIGHT")]
-FEWEST_RIGHT, FEWEST_WRONG, FEWEST_HINTS = 3, 8, 4
 UNREADABLE = "that is not of the type or shape that the exercise asks for"
 
 
