@@ -389,6 +389,6 @@ WRONG = {
         (with_cdist, "cdist computed them"),
         (loops, "there is a loop in the code"),
         (stacked, "there is a loop in the code"),
-        (row_by_row, "raised RuntimeError: The size of tensor a (5)"),
+        (row_by_row, "for a tensor of shape (5, 3), a tensor of shape (4, 3))"),
     ],
 }
