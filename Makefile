@@ -29,6 +29,7 @@ $(INSTALLED): $(REQUIREMENTS) pyproject.toml
 
 # A build that ended with a warning is thrown away: built upon, it would pass without a word.
 $(SITE): $(INSTALLED) $(SOURCES)
+	@$(BIN)/python book/notebooks.py
 	$(BIN)/jupyter-book build . -W -n --keep-going --quiet || { rm -rf _build; exit 1; }
 	@touch $(SITE)
 

@@ -2,18 +2,21 @@
 
 A chapter is a file ``notebooks/NN_name.ipynb``. Other files in that folder (JupyterLab's and
 Finder's copies, ``Untitled.ipynb``, checkpoints) are no part of the book.
+
+Usage: python book/notebooks.py    (says which chapters cannot be read, before a build)
 """
 
 import hashlib
 import json
 import re
+import sys
 from itertools import pairwise
 from pathlib import Path
 
 import nbformat
 from nbformat.reader import get_version, reads
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "notebooks"
 NAME = re.compile(r"(\d\d)(_[a-z][a-z0-9]*)+")
 CONFLICT = re.compile(r"<{7}|={7}|>{7}|\|{7}")
@@ -45,11 +48,6 @@ def chapters(folder: Path = FOLDER) -> list[Path]:
     return found
 
 
-def strays(folder: Path = FOLDER) -> list[Path]:
-    """Returns the notebooks in the chapters' folder that are no chapters, such as copies."""
-    return sorted(path for path in folder.glob("*.ipynb") if number(path.stem) is None)
-
-
 def read(path: Path) -> nbformat.NotebookNode:
     """Reads a notebook of any version as one of the newest, each cell with an id.
 
@@ -74,6 +72,21 @@ def read(path: Path) -> nbformat.NotebookNode:
     except Exception as error:  # nbformat raises what the odd content happens to break
         raise _invalid(path, f"{type(error).__name__}: {error}") from error
     return notebook
+
+
+def problems(folder: Path = FOLDER) -> list[str]:
+    """Returns what is wrong with the chapters' files: one message for each."""
+    try:
+        paths = chapters(folder)
+    except NotebookError as error:
+        return [str(error)]
+    found = []
+    for path in paths:
+        try:
+            read(path)
+        except NotebookError as error:
+            found.append(str(error))
+    return found
 
 
 def name_cells(notebook: nbformat.NotebookNode) -> None:
@@ -126,3 +139,7 @@ def _invalid(path: Path, reason: str) -> NotebookError:
         f"{name} is not a valid notebook: {reason}. "
         f"Please {cure}, or restore the file: git checkout HEAD -- '{name}'"
     )
+
+
+if __name__ == "__main__":
+    sys.exit("\n".join(problems()) or None)

@@ -299,6 +299,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")' "$0" "$@" ;;
   "-m pip"*" config list") printf "${FAKE_PIP_CONFIG:-}" ;;
   "-m pip"*" uv") [ "${FAKE_UV:-0}" != missing ] && cp "$TREE/fake-uv" .venv/bin/uv ;;
   "-m pip"*) pretend; exit "${FAKE_PIP:-0}" ;;
+  book/notebooks.py) exit "${FAKE_NOTEBOOKS:-0}" ;;
   "pretend to be uv")
     pretend
     case "${FAKE_UV:-0}" in
@@ -394,7 +395,7 @@ class Make:
     def logged(self) -> list[str]:
         """Returns the programs that were called, without the questions for a Python and for pip's
         configuration."""
-        passed_over = ("-c", "book/tools/install.py", "pretend")
+        passed_over = ("-c", "book/", "pretend")
         lines = self.log.read_text().splitlines()
         return [line for line in lines if not line.startswith(passed_over) and "config" not in line]
 
@@ -577,6 +578,11 @@ def test_site_built_with_a_warning_is_thrown_away(make: Make):
     assert not (make.folder / "_build").exists()
     make("book")
     assert (make.installs(), make.builds()) == ([], 1)
+
+
+def test_nothing_is_built_where_a_chapter_cannot_be_read(make: Make):
+    assert make("book", FAKE_NOTEBOOKS="1").returncode != 0
+    assert (make.installs(), make.builds()) == (["uv"], 0)
 
 
 def test_unsupported_python_is_refused_with_what_is_allowed(make: Make):

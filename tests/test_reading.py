@@ -134,7 +134,18 @@ def test_copies_and_drafts_are_no_chapters(tmp_path):
     (tmp_path / ".ipynb_checkpoints").mkdir()
     written(tmp_path / ".ipynb_checkpoints", "", "06_kept.ipynb")
     assert [path.name for path in notebooks.chapters(tmp_path)] == chapters
-    assert {path.name for path in notebooks.strays(tmp_path)} == set(others)
+
+
+def test_all_chapters_that_cannot_be_read_are_named(tmp_path, sample):
+    for name in ("01_a.ipynb", "03_c.ipynb"):
+        written(tmp_path, "", name)
+    written(tmp_path, sample, "02_b.ipynb")
+    written(tmp_path, "", "02_b copy.ipynb")
+    first, second = notebooks.problems(tmp_path)
+    assert "01_a.ipynb is not" in first and "03_c.ipynb is not" in second
+    written(tmp_path, sample, "02_d.ipynb")
+    [same] = notebooks.problems(tmp_path)
+    assert "02_b.ipynb and" in same and "the same number" in same
 
 
 def test_two_chapters_with_one_number_are_named(tmp_path):
@@ -144,19 +155,12 @@ def test_two_chapters_with_one_number_are_named(tmp_path):
         notebooks.chapters(tmp_path)
 
 
-def test_every_notebook_of_the_book_is_a_chapter():
-    found = [path.name for path in notebooks.strays()]
-    assert not found, (
-        f"notebooks/ holds what is no chapter: {', '.join(found)}. It is not built and its text is "
-        f"not checked. Move it to another folder, or name it NN_name.ipynb."
-    )
-
-
 @pytest.mark.parametrize(
     ("folder", "code"),
     [
         ("extensions", "import chapters; chapters.cell_with('notebooks/01_tensors', 'x')"),
         ("extensions", "import chapters; chapters.check_notebooks(None)"),
+        (".", "import runpy; runpy.run_path('notebooks.py', run_name='__main__')"),
         ("tools", "import execute as tool; sys.argv[1:] = ['01']; tool.main()"),
         ("tools", "import chapter as tool; sys.argv[1:] = ['27_new']; tool.main()"),
         (

@@ -40,22 +40,12 @@ def _read(path: Path, changed: int) -> nbformat.NotebookNode:
 
 
 def check_notebooks(app: Sphinx) -> None:
-    """Stops a build before it starts where a chapter cannot be read, and names every such file.
+    """Stops a build before it starts where chapters cannot be read, and names them all.
 
     Raises:
         ExtensionError: A chapter is not a valid notebook, or two have the same number.
     """
-    problems = []
-    try:
-        paths = notebooks.chapters()
-    except notebooks.NotebookError as error:
-        raise ExtensionError(str(error)) from error
-    for path in paths:
-        try:
-            notebook(f"notebooks/{path.stem}")
-        except ExtensionError as error:
-            problems.append(str(error))
-    if problems:
+    if problems := notebooks.problems():
         raise ExtensionError("\n".join(problems))
 
 
