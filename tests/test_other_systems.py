@@ -7,6 +7,7 @@ is not tested.
 
 import subprocess
 import sys
+from textwrap import indent
 
 import pytest
 
@@ -119,3 +120,42 @@ def test_a_server_is_killed_where_there_is_no_program_for_it(tmp_path):
                    "process_id = info.pid")  # fmt: skip
     lines = run(tmp_path, no_program, *chosen)
     assert lines == ["listed: 1 | file left: True", "listed: 0"]
+
+
+def test_a_notebooks_own_classes_are_read_without_workers_where_no_process_can_be_forked(tmp_path):
+    chosen = cells(
+        "04", "import matplotlib.pyplot as plt", "write_png(image", "def visible(",
+        "def picture_files(", "CHANNELS = ", "class ImageFiles(", "def seeded(", "import time",
+        "def first_batch(", "class Noise(", "DataLoader(Noise(), batch_size=2, **forked)",
+        "def seed_worker(", "class Numbers(", "DataLoader(Numbers(6)", "class Shared(",
+    )  # fmt: skip
+    # A started process imports the script, and shall not start others.
+    (tmp_path / "chapter.py").write_text("\n\n".join(["import helpers", *chosen]), encoding="utf-8")
+    main = "if __name__ == '__main__':\n    exec(open('chapter.py', encoding='utf-8').read())"
+    same, first, second, seeded, numbers, shared = run(
+        tmp_path, "if __name__ == '__main__':" + indent(ONLY_SPAWN, "    "), main
+    )[-6:]
+    assert same == "True" and first != second and seeded == "True True"
+    assert numbers == shared == "[0, 1, 2, 3, 4, 5]"
+
+
+NO_SIGKILL = """
+import os, pathlib, signal, subprocess
+import helpers
+here, number = pathlib.Path.cwd(), signal.SIGKILL
+subprocess.Popen.kill = lambda self: os.kill(self.pid, number)
+del signal.SIGKILL
+"""
+
+
+def test_a_run_is_killed_where_there_is_no_sigkill(tmp_path):
+    chosen = cells(
+        "20", "import matplotlib.pyplot as plt", "def random_state(", "PLAIN = ", "def plain(",
+        "def save_checkpoint(", "def load_checkpoint(", "def command(", 'command("whole")',
+        "script = ", 'for way in ("careless", "safe")',
+    )  # fmt: skip
+    killed, statuses, equal, careless, safe = run(tmp_path, NO_SIGKILL, *chosen)
+    assert killed.endswith("results: False")
+    assert (statuses, equal) == ("exit status: 0 0", "bit for bit: True")
+    assert careless.startswith("careless → careless.pt is no checkpoint")
+    assert safe == "safe → epoch 1"
