@@ -4,6 +4,7 @@ import random
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import torch
 
 import helpers
 from helpers import environment
+from tests.notebooks import PATHS, ROOT, code_cells, python
 
 
 def draws():
@@ -111,6 +113,27 @@ def test_a_missing_torchvision_is_named(monkeypatch):
     installed(monkeypatch, torch="2.15.0")
     with pytest.raises(RuntimeError, match=r"torchvision is missing: type  %pip install"):
         helpers.setup()
+
+
+SETUP = python(code_cells(PATHS[0])[0])
+
+
+@pytest.mark.parametrize("own", ["helpers.py", "helpers/__init__.py", "helpers/plots.py"])
+def test_another_module_called_helpers_is_named_by_the_setup_cell(tmp_path, own):
+    (tmp_path / own).parent.mkdir(exist_ok=True)
+    (tmp_path / own).write_text("def plot(): ...\n")
+    # Without site-packages: a folder without __init__.py hides only what is not installed.
+    command = [sys.executable, "-I", "-S", "-c", f"import sys; sys.path[:0] = ['.']\n{SETUP}"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    told = done.stderr.splitlines()[-1]
+    assert told.startswith("ImportError: <module 'helpers' ")
+    assert told.endswith("> is not the book's: rename it, then restart the kernel")
+    assert str(Path(own).parts[0]) in told
+
+
+def test_the_setup_cell_takes_the_books_helpers():
+    done = subprocess.run([sys.executable, "-c", SETUP], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_device_follows_the_machine_and_the_environment(monkeypatch):
