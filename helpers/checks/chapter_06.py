@@ -3,98 +3,369 @@
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from helpers.checks.machinery import (
+    Draw,
     NotAnswered,
-    Wrong,
+    as_pair,
+    as_tensor,
     call,
-    close,
+    compare,
+    describe,
     exercise,
+    forbid,
     is_stub,
     require,
-    require_tensor,
+    same,
 )
 
+CALLS = 300
 
-@exercise("06.1")
+
+@exercise(
+    "06.1",
+    hints=(
+        "Which field a pixel lies in depends on its row // size and its column // size. When is "
+        "such a field kept? And where must the chance be drawn, so that each picture has its own?",
+        "In __call__: return the image where torch.rand(()) >= p. Else add a column of row numbers "
+        "// size to a row of column numbers // size, and multiply by where the sum is even.",
+    ),
+)
 def checker(answer: Any) -> str:
-    if not isinstance(answer, type):
-        raise Wrong("A class is asked for.")
+    require(isinstance(answer, type), f"A class is asked for, and it is {describe(answer)}.")
     if is_stub(getattr(answer, "__call__", None)):  # noqa: B004
         raise NotAnswered
-    image = torch.ones(3, 5, 6)
-    result = require_tensor(answer(1.0, 2)(image), "Checker(1.0, 2)(image)", (3, 5, 6))
-    require(bool((image == 1).all()), "The image that was passed in has changed: make a new one.")
-    rows, columns = torch.arange(5).unsqueeze(1) // 2, torch.arange(6) // 2
-    expected = ((rows + columns) % 2 == 0).float().expand(3, 5, 6)
-    require(not close(result, 1 - expected), "The upper left field should be kept.")
-    pixels = ((torch.arange(5).unsqueeze(1) + torch.arange(6)) % 2 == 0).float().expand(3, 5, 6)
+    draw = Draw(6)
+    for shape, size in (
+        ((3, 5, 6), 2), ((1, 7, 4), 3), ((3, 4, 9), 1), ((2, 6, 6), 10), ((3, 16, 8), 4)
+    ):  # fmt: skip
+        image = draw.uniform(*shape, low=0.5, high=2.0)
+        _compare_field(call(call(answer, 1.0, size), image), image, size)
+    image = draw.integers(1, 256, 3, 6, 7, dtype=torch.uint8)
+    _compare_field(call(call(answer, 1, 2), image), image, 2)
+    _require_chances(answer, image)
+    first, second = call(answer, 1.0, 1), call(answer, 0.0, 3)
     require(
-        not close(result, pixels),
-        "The fields are single pixels: a field is size × size, so divide the positions by size.",
+        same(
+            as_tensor(call(first, image), "Checker(1.0, 1)(image)"),
+            image * (_field(image, 1) % 2 == 0),
+        )
+        and same(as_tensor(call(second, image), "Checker(0.0, 3)(image)"), image),
+        "When two Checkers are made, one works with the other's p or size: keep both in self.",
     )
-    require(close(result, expected), "The fields are not those of a chessboard.")
-    require(close(answer(0.0, 2)(image), image), "With p = 0 the image should stay as it is.")
-    state = torch.get_rng_state()
-    torch.manual_seed(0)
-    half = answer(0.5, 2)
-    changed = sum(bool((half(image) == 0).any()) for _ in range(200))
-    torch.set_rng_state(state)
-    require(
-        70 < changed < 130,
-        f"With p = 0.5, {changed} of 200 calls changed the image. Draw in every call, by "
-        "torch.rand.",
+    forbid(
+        answer,
+        dict.fromkeys(
+            ("bernoulli", "bernoulli_", "uniform_", "randint", "randn", "Bernoulli"),
+            "The pictures and chances are right, and they are not drawn by torch.rand, which is "
+            "asked for.",
+        ),
     )
     return "It fits into v2.Compose."
 
 
-@exercise("06.2")
+def _field(image: Tensor, size: int) -> Tensor:
+    """Returns row + column of the field that each pixel lies in, of shape (H, W)."""
+    rows = torch.arange(image.shape[1]).div(size, rounding_mode="floor")
+    columns = torch.arange(image.shape[2]).div(size, rounding_mode="floor")
+    return torch.meshgrid(rows, columns, indexing="ij")[0] + columns
+
+
+def _compare_field(result: Any, image: Tensor, size: int) -> None:
+    name = f"Checker(1.0, {size})(image), for an image of shape {tuple(image.shape)},"
+    field = _field(image, size)
+    pixels = _field(image, 1)
+    rows = (torch.arange(image.shape[1]) // size).unsqueeze(1).expand_as(field)
+    columns = (torch.arange(image.shape[2]) // size).expand_as(field)
+    black = image.clone()
+    black[:1] *= field % 2 == 0
+    one = torch.ones((), dtype=image.dtype)
+    compare(
+        result,
+        image * (field % 2 == 0),
+        name,
+        typical={
+            "With p = 1 the picture came back as it was. It should be changed where the number "
+            "drawn is below p.": image,
+            "The fields are exchanged: the upper left field should be kept.": (
+                image * (field % 2 == 1)
+            ),
+            "The fields are single pixels: a field is size × size, so divide the positions by "
+            "size.": image * (pixels % 2 == 0),
+            "These are stripes over whole rows: columns alternate, too.": image * (rows % 2 == 0),
+            "These are stripes over whole columns: rows alternate, too.": (
+                image * (columns % 2 == 0)
+            ),
+            "Only the first channel has changed: all channels of a pixel go to zero.": black,
+            "The fields are set to one, and they should be zero.": (
+                torch.where(field % 2 == 0, image, one)
+            ),
+            "Fields are kept only where both their row and their column are even: add the two, do "
+            "not combine them with `and`.": image * ((rows % 2 == 0) & (columns % 2 == 0)),
+            "Fields are lost only where both their row and their column are odd: add the two.": (
+                image * (1 - rows * columns % 2)
+            ),
+            "This is the board of zeros and ones itself: multiply the image by it.": (
+                (field % 2 == 0).to(image).expand_as(image)
+            ),
+            "The whole picture is zero.": torch.zeros_like(image),
+            "The fields have twice the size.": image * (_field(image, 2 * size) % 2 == 0),
+        },
+        hint="A field is kept where (row // size + column // size) is even.",
+        dtype=image.dtype,
+    )
+
+
+def _require_chances(answer: Any, image: Tensor) -> None:
+    for p in (0.0, 1.0):
+        changed = _outcomes(call(answer, p, 2), image, 30)
+        if p == 0:
+            require(
+                not any(changed),
+                f"With p = 0 the picture should stay as it is, and {sum(changed)} of 30 calls "
+                "changed it.",
+            )
+        require(
+            p == 0 or all(changed),
+            f"With p = 1 each call should change the picture, and only {sum(changed)} of 30 did.",
+        )
+    for p in (0.25, 0.8):
+        some = call(answer, p, 2)
+        changed = _outcomes(some, image, CALLS)
+        share = f"With p = {p}, {sum(changed)} of {CALLS} calls changed the picture."
+        require(
+            0 < sum(changed) < CALLS,
+            f"{share} The chance must be drawn anew in every call, in __call__ and not in "
+            "__init__.",
+        )
+        if abs(sum(changed) / CALLS - (1 - p)) < 0.1:
+            require(False, f"{share} It is the other way round: change it where the number drawn "
+                    "is below p.")  # fmt: skip
+        require(
+            abs(sum(changed) / CALLS - p) < 0.1,
+            f"{share} torch.rand(()) < p is true with probability p.",
+        )
+    some = call(answer, 0.5, 2)
+    torch.manual_seed(3)
+    once = _outcomes(some, image, 40)
+    torch.manual_seed(3)
+    require(
+        _outcomes(some, image, 40) == once,
+        "With the same torch.manual_seed, other calls changed the picture than before: draw by "
+        "torch.rand, from PyTorch's global generator.",
+    )
+    torch.manual_seed(4)
+    other = _outcomes(call(answer, 0.5, 2), image, 40)
+    torch.manual_seed(5)
+    require(
+        _outcomes(call(answer, 0.5, 2), image, 40) != other,
+        "After two different torch.manual_seed, the same calls changed the picture: draw by "
+        "torch.rand, from PyTorch's global generator.",
+    )
+
+
+def _outcomes(transform: Any, image: Tensor, calls: int) -> list[bool]:
+    """Returns which of the calls changed the picture into the chessboard."""
+    board = image * (_field(image, 2) % 2 == 0)
+    found = []
+    for _ in range(calls):
+        result = as_tensor(call(transform, image), "Checker(p, 2)(image)", image.shape)
+        found.append(torch.equal(result, board))
+        require(
+            found[-1] or torch.equal(result, image),
+            "Sometimes the picture is neither as it was nor the whole chessboard: draw one number "
+            "for the whole picture.",
+        )
+    return found
+
+
+@exercise(
+    "06.2",
+    hints=(
+        "Where does a point at x go when the picture is mirrored? And which of a box's two sides "
+        "is the left one afterwards?",
+        "x becomes width - x, so the new x1 is width - x2 and the new x2 is width - x1. y1 and y2 "
+        "stay. torch.stack(..., dim=1) joins four columns to a new tensor.",
+    ),
+)
 def flip_boxes(answer: Any) -> str:
-    boxes = torch.tensor([[1.0, 2.0, 4.0, 8.0], [0.0, 0.0, 10.0, 3.0]])
-    before = boxes.clone()
-    found = require_tensor(call(answer, boxes, 10), "flip_boxes(boxes, 10)", (2, 4))
-    require(torch.equal(boxes, before), "The boxes that were passed in have changed.")
-    expected = torch.tensor([[6.0, 2.0, 9.0, 8.0], [0.0, 0.0, 10.0, 3.0]])
-    require(
-        bool((found[:, 0] <= found[:, 2]).all()),
-        "x1 is larger than x2 now: the mirrored right side is the new left side.",
-    )
-    require(close(found[:, 1::2], boxes[:, 1::2]), "y has changed: mirror left to right only.")
-    require(
-        not close(found, expected - torch.tensor([1.0, 0.0, 1.0, 0.0])),
-        "They are one pixel too far left: a box's borders lie between pixels, so x becomes "
-        "width - x.",
-    )
-    require(close(found, expected), f"It gave {found.tolist()}, expected {expected.tolist()}.")
-    require(close(call(answer, found, 10), boxes), "Mirroring twice should give the boxes back.")
+    draw = Draw(7)
+    for n, width, dtype in (
+        *((2, 10, torch.float32), (1, 37, torch.float64), (5, 20.5, torch.float32)),
+        *((3, 64, torch.int64), (0, 8, torch.float32)),
+    ):
+        low = draw.integers(-5, int(width) - 2, n, 2)
+        boxes = torch.cat([low, low + draw.integers(2, 15, n, 2)], dim=1).to(dtype)
+        if n:
+            boxes[0, 2] = int(width) + 3  # beyond the picture
+        if dtype.is_floating_point:
+            boxes = boxes + 0.25
+        name = f"flip_boxes(boxes, {width}), for boxes of shape {(n, 4)},"
+        x1, y1, x2, y2 = boxes.double().unbind(1)
+        found = call(answer, boxes, width)
+        compare(
+            found,
+            torch.stack([width - x2, y1, width - x1, y2], 1),
+            name,
+            typical=_mistakes_of_flip(x1, y1, x2, y2, width),
+            hint="x becomes width - x, and the right side becomes the left one.",
+        )
+        compare(call(answer, found, width), boxes, "Mirrored twice, the boxes")
     return "Twice is nothing."
 
 
-@exercise("06.3")
+def _mistakes_of_flip(
+    x1: Tensor, y1: Tensor, x2: Tensor, y2: Tensor, width: float
+) -> dict[str, Tensor]:
+    def stack(*columns: Tensor) -> Tensor:
+        return torch.stack(columns, 1)
+
+    left, right = width - x2, width - x1
+    return {
+        "x1 is larger than x2 now: the mirrored right side is the new left side.": stack(
+            right, y1, left, y2
+        ),
+        "They are one pixel too far left: a box's borders lie between pixels, so x becomes "
+        "width - x.": stack(left - 1, y1, right - 1, y2),
+        "y has changed, and x has not: this mirrors top to bottom.": stack(
+            x1, width - y2, x2, width - y1
+        ),
+        "y has changed as well: mirror left to right only.": stack(
+            left, width - y2, right, width - y1
+        ),
+        "The boxes are cut off at the edge of the picture. One that reaches beyond it on the right "
+        "reaches beyond it on the left afterwards.": stack(
+            left.clamp(0, width), y1, right.clamp(0, width), y2
+        ),
+        "The boxes stayed where they were.": stack(x1, y1, x2, y2),
+        "x1 and x2 are exchanged and not mirrored: x becomes width - x.": stack(x2, y1, x1, y2),
+        "The new x2 was computed from the new x1: x2 needs the old one, so keep that.": stack(
+            left, y1, x2, y2
+        ),
+        "Only x1 has moved.": stack(right, y1, x2, y2),
+        "Only x2 has moved.": stack(x1, y1, left, y2),
+        "The sign of x is exchanged: x becomes width - x, not x - width.": stack(
+            x1 - width, y1, x2 - width, y2
+        ),
+        "x has become -x: add the width.": stack(-x2, y1, -x1, y2),
+        "The order is (x1, y1, x2, y2): these are (x1, x2, y1, y2).": stack(left, right, y1, y2),
+        "y1 and y2 are exchanged.": stack(left, y2, right, y1),
+        "The last two numbers are the lower right corner, and these are width and height.": stack(
+            left, y1, x2 - x1, y2 - y1
+        ),
+    }
+
+
+@exercise(
+    "06.3",
+    hints=(
+        "How do you get the batch in which each image stands where the one before it was, and the "
+        "first at the end? And what do labels look like when they are probabilities?",
+        "images.roll(-1, dims=0) is the next of each. F.one_hot(labels, classes).float() makes "
+        "probabilities, which are mixed by the same formula.",
+    ),
+)
 def mixup(answer: Any) -> str:
-    images = torch.tensor([1.0, 2.0, 4.0]).view(3, 1, 1, 1).expand(3, 1, 2, 2).clone()
-    labels = torch.tensor([0, 2, 1])
-    result = call(answer, images, labels, 0.75, 4)
-    require(
-        isinstance(result, tuple) and len(result) == 2,
-        "It should return two things: images and label probabilities.",
-    )
-    mixed = require_tensor(result[0], "The mixed images", (3, 1, 2, 2))
-    values = mixed[:, 0, 0, 0]
-    require(
-        not close(values, torch.tensor([1.75, 3.5, 1.75])),
-        "The weights are exchanged: weight belongs to the image itself.",
-    )
-    require(
-        not close(values, torch.tensor([1.75, 1.75, 3.5])),
-        "Each is mixed with the one before it: roll the other way.",
-    )
-    require(
-        close(values, torch.tensor([1.25, 2.5, 3.25])),
-        f"Images of 1, 2 and 4 became {values.tolist()}, expected [1.25, 2.5, 3.25].",
-    )
-    targets = require_tensor(result[1], "The labels", (3, 4))
-    expected = torch.tensor([[0.75, 0, 0.25, 0], [0, 0.25, 0.75, 0], [0.25, 0.75, 0, 0]])
-    require(close(targets.sum(dim=1), torch.ones(3)), "Each row of the labels should sum to 1.")
-    require(close(targets, expected), "The labels are not mixed like the images.")
+    draw = Draw(8)
+    for shape, weight, classes, dtype in (
+        *(((3, 1, 2, 2), 0.75, 4, torch.float32), ((5, 3, 4, 6), 0.3, 10, torch.float32)),
+        *(((4, 2, 3, 3), 1.0, 3, torch.float64), ((2, 1, 5, 4), 0.0, 2, torch.float32)),
+        ((1, 3, 2, 2), 0.6, 3, torch.float32),
+    ):
+        images = draw.normal(*shape, dtype=dtype)
+        labels = draw.integers(0, classes, len(images))
+        labels[:2] = classes - 2  # neighbours of one class, and no image of the last
+        name = f"mixup(images, labels, {weight}, {classes}), for images of shape {shape},"
+        result = call(answer, images, labels, weight, classes)
+        mixed, targets = as_pair(result, name, "the mixed images", "the label probabilities")
+        beside = images[[(i + 1) % len(images) for i in range(len(images))]]
+        compare(
+            mixed,
+            weight * images + (1 - weight) * beside,
+            f"With weight {weight}, the first result, the images of shape {shape},",
+            typical=_mistakes_of_images(images, beside, weight),
+            hint="Each is weight times the image plus 1 - weight times the next.",
+            dtype="float",
+        )
+        own = torch.eye(classes, dtype=torch.float64)[labels]
+        other = torch.eye(classes, dtype=torch.float64)[[*labels[1:].tolist(), int(labels[0])]]
+        compare(
+            targets,
+            weight * own + (1 - weight) * other,
+            f"With weight {weight}, the second result, the probabilities of {classes} classes,",
+            typical=_mistakes_of_labels(labels, own, other, weight),
+            hint="Each row is mixed like the images, and sums to 1.",
+            dtype="float",
+        )
     return "CrossEntropyLoss takes these as they are."
+
+
+def _mistakes_of_images(images: Tensor, beside: Tensor, weight: float) -> dict[str, Tensor]:
+    before = images.roll(1, dims=0)
+    last = beside.clone()
+    last[-1] = images[-1]
+    return {
+        "The weights are exchanged: weight belongs to the image itself.": (
+            weight * beside + (1 - weight) * images
+        ),
+        "Each image is mixed with the one before it: roll the other way.": (
+            weight * images + (1 - weight) * before
+        ),
+        "Each image is mixed with the one before it, and the weights are exchanged.": (
+            weight * before + (1 - weight) * images
+        ),
+        "The images are not mixed.": images,
+        "Each image is replaced by the next: mix the two.": beside,
+        "The two are averaged half and half: weight is missing.": (images + beside) / 2,
+        "The second part is missing its weight, 1 - weight.": weight * images + beside,
+        "The first part is missing its weight.": images + (1 - weight) * beside,
+        "The last image is mixed with itself: the one after the last is the first.": (
+            weight * images + (1 - weight) * last
+        ),
+        "Each image is mixed with its counterpart in the reversed batch: the next is asked for.": (
+            weight * images + (1 - weight) * images.flip(0)
+        ),
+        "The images are rolled along another dimension than the batch: dims=0.": (
+            weight * images + (1 - weight) * images.roll(-1)
+        ),
+        "The image is mixed with the mean of the batch: the next is asked for.": (
+            weight * images + (1 - weight) * images.mean(0)
+        ),
+    }
+
+
+def _mistakes_of_labels(
+    labels: Tensor, own: Tensor, other: Tensor, weight: float
+) -> dict[str, Tensor]:
+    rows = torch.arange(len(labels))
+    assigned = torch.zeros_like(own)
+    assigned[rows, labels] = weight
+    assigned[rows, labels.roll(-1)] = 1 - weight
+    reverse = torch.zeros_like(own)
+    reverse[rows, labels.roll(-1)] = 1 - weight
+    reverse[rows, labels] = weight
+    before = own.roll(1, dims=0)
+    return {
+        "Where an image and the next have one label, the two weights should add up to 1, and one "
+        "was written over the other.": assigned,
+        "Where an image and the next have one label, the two weights should add up to 1: one was "
+        "written over the other.": reverse,
+        "The labels are not mixed: they are those of the images alone.": own,
+        "The labels are those of the next image alone: mix the two.": other,
+        "The labels' weights are exchanged: weight belongs to the image itself.": (
+            weight * other + (1 - weight) * own
+        ),
+        "The labels are mixed with those of the image before: roll them like the images.": (
+            weight * own + (1 - weight) * before
+        ),
+        "The labels are averaged half and half: weight is missing.": (own + other) / 2,
+        "The class numbers themselves are mixed. Halfway between class 2 and class 4 does not lie "
+        "class 3: mix one-hot vectors.": weight * labels + (1 - weight) * labels.roll(-1),
+        "The labels are still class numbers: make probabilities of them with F.one_hot.": (
+            labels.double()
+        ),
+        "The probabilities do not sum to 1: the second part needs the weight 1 - weight.": (
+            weight * own + other
+        ),
+    }

@@ -1,36 +1,194 @@
-"""Typical wrong answers to the exercises of chapter 06, and the hint that each must get."""
+"""Right and wrong answers to the exercises of chapter 06, and the hint that each must get."""
 
+import random
+
+import numpy as np
 import torch
+from torch import nn
 from torch.nn import functional as F
+from torchvision.transforms import v2
 
 
-class SinglePixels:
+def board(image, size):
+    rows = torch.arange(image.shape[1]).unsqueeze(1) // size
+    return (rows + torch.arange(image.shape[2]) // size) % 2
+
+
+class Multiplies:
     def __init__(self, p, size):
-        self.p = p
+        self.p, self.size = p, size
 
     def __call__(self, image):
-        rows = torch.arange(image.shape[1]).unsqueeze(1)
-        return image * ((rows + torch.arange(image.shape[2])) % 2 == 0)
+        if torch.rand(()) >= self.p:
+            return image
+        return image * (board(image, self.size) == 0)
 
 
-class Inverted:
+class LoopsOverFields:
     def __init__(self, p, size):
+        self.p, self.size = p, size
+
+    def __call__(self, image):
+        image = image.clone()
+        if torch.rand(1).item() < self.p:
+            for i, top in enumerate(range(0, image.shape[-2], self.size)):
+                for j, left in enumerate(range(0, image.shape[-1], self.size)):
+                    if (i + j) % 2:
+                        image[:, top : top + self.size, left : left + self.size] = 0
+        return image
+
+
+class AModule(nn.Module):
+    def __init__(self, p, size):
+        super().__init__()
+        self.p = p
         self.size = size
 
+    def forward(self, image):
+        hidden = image.masked_fill(board(image, self.size).bool(), 0)
+        return hidden if torch.rand(1) < self.p else image
+
+
+class RandomApply(v2.RandomApply):
+    def __init__(self, p, size):
+        super().__init__([v2.Lambda(lambda image: image * (1 - board(image, size)).to(image))], p)
+
+
+class Inherits(Multiplies):
+    pass
+
+
+class SinglePixels(Multiplies):
+    def __call__(self, image):
+        return image * (board(image, 1) == 0) if torch.rand(()) < self.p else image
+
+
+class Inverted(Multiplies):
+    def __call__(self, image):
+        return image * board(image, self.size) if torch.rand(()) < self.p else image
+
+
+class Stripes(Multiplies):
     def __call__(self, image):
         rows = torch.arange(image.shape[1]).unsqueeze(1) // self.size
-        return image * ((rows + torch.arange(image.shape[2]) // self.size) % 2 == 1)
+        return image * (rows % 2 == 0) if torch.rand(()) < self.p else image
 
 
-class DrawsOnce:
+class OneChannel(Multiplies):
+    def __call__(self, image):
+        image = image.clone()
+        if torch.rand(()) < self.p:
+            image[0] *= board(image, self.size) == 0
+        return image
+
+
+class DrawsOnce(Multiplies):
     def __init__(self, p, size):
         self.on, self.size = bool(torch.rand(()) < p), size
 
     def __call__(self, image):
-        if not self.on:
-            return image
-        rows = torch.arange(image.shape[1]).unsqueeze(1) // self.size
-        return image * ((rows + torch.arange(image.shape[2]) // self.size) % 2 == 0)
+        return image * (board(image, self.size) == 0) if self.on else image
+
+
+class Reversed(Multiplies):
+    def __call__(self, image):
+        return image * (board(image, self.size) == 0) if torch.rand(()) > self.p else image
+
+
+class AlwaysOn(Multiplies):
+    def __call__(self, image):
+        return image * (board(image, self.size) == 0)
+
+
+class HalfTheTime(Multiplies):
+    def __call__(self, image):
+        on = self.p and (self.p == 1 or torch.rand(()) < 0.5)
+        return image * (board(image, self.size) == 0) if on else image
+
+
+class EachFieldDrawn(Multiplies):
+    def __call__(self, image):
+        drawn = torch.rand(image.shape[1:]) < self.p
+        return image * ~((board(image, self.size) == 1) & drawn)
+
+
+class InPlace(Multiplies):
+    def __call__(self, image):
+        if torch.rand(()) < self.p:
+            image *= board(image, self.size) == 0
+        return image
+
+
+class ReturnsFloats(Multiplies):
+    def __call__(self, image):
+        return image * (board(image, self.size) == 0).float() if torch.rand(()) < self.p else image
+
+
+class ByNumpy(Multiplies):
+    def __call__(self, image):
+        return image * (board(image, self.size) == 0) if np.random.rand() < self.p else image
+
+
+class ByPython(Multiplies):
+    def __call__(self, image):
+        return image * (board(image, self.size) == 0) if random.random() < self.p else image
+
+
+class ByBernoulli(Multiplies):
+    def __call__(self, image):
+        on = torch.bernoulli(torch.tensor(float(self.p)))
+        return image * (board(image, self.size) == 0) if on else image
+
+
+class OwnGenerator(Multiplies):
+    def __init__(self, p, size):
+        super().__init__(p, size)
+        self.generator = torch.Generator().manual_seed(0)
+
+    def __call__(self, image):
+        on = torch.rand((), generator=self.generator) < self.p
+        return image * (board(image, self.size) == 0) if on else image
+
+
+class ClassState:
+    def __init__(self, p, size):
+        ClassState.p, ClassState.size = p, size
+
+    def __call__(self, image):
+        return image * (board(image, self.size) == 0) if torch.rand(()) < self.p else image
+
+
+class ReturnsNothing(Multiplies):
+    def __call__(self, image):
+        if torch.rand(()) < self.p:
+            return image * (board(image, self.size) == 0)
+
+
+def a_function(image):
+    return image
+
+
+def columns_stacked(boxes, width):
+    x1, y1, x2, y2 = boxes.unbind(dim=1)
+    return torch.stack([width - x2, y1, width - x1, y2], dim=1)
+
+
+def written_into_a_clone(boxes, width):
+    new = boxes.clone()
+    new[:, 0] = width - boxes[:, 2]
+    new[:, 2] = width - boxes[:, 0]
+    return new
+
+
+def signs_and_offset(boxes, width):
+    return boxes[:, [2, 1, 0, 3]] * torch.tensor([-1, 1, -1, 1]) + torch.tensor(
+        [width, 0, width, 0]
+    )
+
+
+def by_rows(boxes, width):
+    rows = [[width - x2, y1, width - x1, y2] for x1, y1, x2, y2 in boxes.tolist()]
+    return torch.tensor(rows, dtype=torch.float64).reshape(-1, 4)
 
 
 def not_exchanged(boxes, width):
@@ -48,10 +206,73 @@ def upside_down(boxes, width):
     return torch.stack([x1, width - y2, x2, width - y1], dim=1)
 
 
-def exchanged_weights(images, labels, weight, classes):
+def both_ways(boxes, width):
+    return width - boxes[:, [2, 3, 0, 1]]
+
+
+def clamped(boxes, width):
+    return torch.cat([columns_stacked(boxes, width)[:, [i]].clamp(*c) for i, c in enumerate(
+        [(0, width), (None, 1e9), (0, width), (None, 1e9)])], dim=1)  # fmt: skip
+
+
+def unchanged(boxes, width):
+    return boxes
+
+
+def only_exchanged(boxes, width):
+    return boxes[:, [2, 1, 0, 3]]
+
+
+def in_place_boxes(boxes, width):
+    boxes[:, [0, 2]] = width - boxes[:, [2, 0]]
+    return boxes
+
+
+def overwritten(boxes, width):
+    new = boxes.clone()
+    new[:, 0] = width - new[:, 2]
+    new[:, 2] = width - new[:, 0]
+    return new
+
+
+def negated(boxes, width):
+    return boxes[:, [2, 1, 0, 3]] * torch.tensor([-1, 1, -1, 1])
+
+
+def columns_as_rows(boxes, width):
+    x1, y1, x2, y2 = boxes.unbind(dim=1)
+    return torch.stack([width - x2, y1, width - x1, y2])
+
+
+def a_list_of_boxes(boxes, width):
+    return columns_stacked(boxes, width).tolist()
+
+
+def rolled(images, labels, weight, classes):
     targets = F.one_hot(labels, classes).float()
-    mixed = (1 - weight) * images + weight * images.roll(-1, dims=0)
-    return mixed, (1 - weight) * targets + weight * targets.roll(-1, dims=0)
+    mixed = weight * images + (1 - weight) * images.roll(-1, dims=0)
+    return mixed, weight * targets + (1 - weight) * targets.roll(-1, dims=0)
+
+
+def a_list_of_two(images, labels, weight, classes):
+    order = torch.cat([torch.arange(1, len(labels)), torch.zeros(1, dtype=torch.int64)])
+    targets = torch.eye(classes)[labels]
+    mixed = images * weight + images[order] * (1 - weight)
+    return [mixed, torch.lerp(targets[order], targets, weight)]
+
+
+def one_by_one(images, labels, weight, classes):
+    mixed, targets = torch.empty_like(images), torch.zeros(len(labels), classes)
+    for i in range(len(images)):
+        j = (i + 1) % len(images)
+        mixed[i] = weight * images[i] + (1 - weight) * images[j]
+        targets[i, labels[i]] += weight
+        targets[i, labels[j]] += 1 - weight
+    return mixed, targets
+
+
+def exchanged_weights(images, labels, weight, classes):
+    return rolled(images, labels, 1 - weight, classes)
 
 
 def the_one_before(images, labels, weight, classes):
@@ -61,24 +282,121 @@ def the_one_before(images, labels, weight, classes):
 
 
 def labels_unmixed(images, labels, weight, classes):
-    mixed = weight * images + (1 - weight) * images.roll(-1, dims=0)
-    return mixed, F.one_hot(labels, classes).float()
+    return rolled(images, labels, weight, classes)[0], F.one_hot(labels, classes).float()
 
+
+def labels_exchanged(images, labels, weight, classes):
+    return rolled(images, labels, weight, classes)[0], rolled(images, labels, 1 - weight, classes)[
+        1
+    ]
+
+
+def images_unmixed(images, labels, weight, classes):
+    return images, rolled(images, labels, weight, classes)[1]
+
+
+def half_and_half(images, labels, weight, classes):
+    return rolled(images, labels, 0.5, classes)
+
+
+def last_with_itself(images, labels, weight, classes):
+    beside = torch.cat([images[1:], images[-1:]])
+    return weight * images + (1 - weight) * beside, rolled(images, labels, weight, classes)[1]
+
+
+def assigned(images, labels, weight, classes):
+    targets = torch.zeros(len(labels), classes)
+    rows = torch.arange(len(labels))
+    targets[rows, labels] = weight
+    targets[rows, labels.roll(-1)] = 1 - weight
+    return rolled(images, labels, weight, classes)[0], targets
+
+
+def numbers_mixed(images, labels, weight, classes):
+    mixed = rolled(images, labels, weight, classes)[0]
+    return mixed, weight * labels + (1 - weight) * labels.roll(-1)
+
+
+def classes_ignored(images, labels, weight, classes):
+    return rolled(images, labels, weight, int(labels.max()) + 1)
+
+
+def rolls_everything(images, labels, weight, classes):
+    mixed = weight * images + (1 - weight) * images.roll(-1)
+    return mixed, rolled(images, labels, weight, classes)[1]
+
+
+def in_place_images(images, labels, weight, classes):
+    targets = rolled(images, labels, weight, classes)[1]
+    beside = images.roll(-1, 0)
+    images.mul_(weight).add_(beside, alpha=1 - weight)
+    return images, targets
+
+
+def only_images(images, labels, weight, classes):
+    return rolled(images, labels, weight, classes)[0]
+
+
+def reversed_batch(images, labels, weight, classes):
+    targets = F.one_hot(labels, classes).float()
+    return weight * images + (1 - weight) * images.flip(0), targets
+
+
+RIGHT = {
+    "06.1": [Multiplies, LoopsOverFields, AModule, RandomApply, Inherits],
+    "06.2": [columns_stacked, written_into_a_clone, signs_and_offset, by_rows],
+    "06.3": [rolled, a_list_of_two, one_by_one],
+}
 
 WRONG = {
     "06.1": [
         (SinglePixels, "size × size"),
         (Inverted, "upper left field"),
-        (DrawsOnce, "Draw in every call"),
+        (Stripes, "stripes over whole rows"),
+        (OneChannel, "Only the first channel"),
+        (DrawsOnce, "drawn anew in every call"),
+        (Reversed, "With p = 1 the picture came back as it was"),
+        (AlwaysOn, "With p = 0 the picture should stay"),
+        (HalfTheTime, "true with probability p"),
+        (EachFieldDrawn, "draw one number for the whole picture"),
+        (InPlace, "The numbers in the argument image have changed"),
+        (ReturnsFloats, "has dtype float32, and uint8 is asked for"),
+        (ByNumpy, "PyTorch's global generator"),
+        (ByPython, "PyTorch's global generator"),
+        (ByBernoulli, "not drawn by torch.rand"),
+        (OwnGenerator, "PyTorch's global generator"),
+        (ClassState, "keep both in self"),
+        (ReturnsNothing, "Does it end with a return statement?"),
+        (a_function, "A class is asked for, and it is the function"),
     ],
     "06.2": [
         (not_exchanged, "x1 is larger than x2"),
         (one_pixel_off, "one pixel too far left"),
-        (upside_down, "mirror left to right only"),
+        (upside_down, "this mirrors top to bottom"),
+        (both_ways, "mirror left to right only"),
+        (clamped, "cut off at the edge"),
+        (unchanged, "stayed where they were"),
+        (only_exchanged, "exchanged and not mirrored"),
+        (in_place_boxes, "The numbers in the argument boxes have changed"),
+        (overwritten, "x2 needs the old one"),
+        (negated, "add the width"),
+        (columns_as_rows, "has shape (4, 2), and (2, 4) is asked for"),
+        (a_list_of_boxes, "should be a torch.Tensor, and it is a list of 2"),
     ],
     "06.3": [
         (exchanged_weights, "The weights are exchanged"),
         (the_one_before, "roll the other way"),
-        (labels_unmixed, "not mixed like the images"),
+        (labels_unmixed, "The labels are not mixed"),
+        (labels_exchanged, "The labels' weights are exchanged"),
+        (images_unmixed, "The images are not mixed"),
+        (half_and_half, "averaged half and half"),
+        (last_with_itself, "the one after the last is the first"),
+        (assigned, "one was written over the other"),
+        (numbers_mixed, "mix one-hot vectors"),
+        (classes_ignored, "has shape (3, 3), and (3, 4) is asked for"),
+        (rolls_everything, "another dimension than the batch"),
+        (in_place_images, "The numbers in the argument images have changed"),
+        (only_images, "should return two things, the mixed images and the label probabilities"),
+        (reversed_batch, "the reversed batch"),
     ],
 }
