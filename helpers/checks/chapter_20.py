@@ -1,102 +1,301 @@
-"""Checks of chapter 20, Checkpoints."""
+"""Checks of chapter 20, checkpoints."""
 
+import re
 import tempfile
+from collections import OrderedDict
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from helpers.checks.machinery import Wrong, call, exercise, require
+from helpers.checks.machinery import (
+    Draw,
+    Wrong,
+    as_dict,
+    as_list,
+    as_tensor,
+    as_text,
+    call,
+    compare,
+    exercise,
+    plain,
+    require,
+    require_error,
+)
 
 
-@exercise("20.1")
+@exercise(
+    "20.1",
+    hints=(
+        "A name loses the prefix at its beginning, once, and nowhere else. How can you tell "
+        "afterwards that two names have become one?",
+        "name.removeprefix(prefix) leaves other names alone. A dictionary comprehension over "
+        "state.items() makes the new one; if it has fewer entries than state, two became one.",
+    ),
+)
 def without_prefix(answer: Any) -> str:
-    state = {"module.a.weight": 1, "module.module.b": 2, "c.module.d": 3, "mod": 4}
-    before = dict(state)
-    result = call(answer, state, "module.")
-    require(state == before, "The dictionary that was passed in was changed: make a new one.")
-    require(
-        "c.d" not in result, "'c.module.d' became 'c.d': only names that begin with the prefix."
-    )
-    require("b" not in result, "'module.module.b' became 'b': remove the prefix once.")
-    require(
-        "mod" in result and result["mod"] == 4,
-        "'mod' is gone or cut: names without the prefix stay as they are.",
-    )
-    expected = {"a.weight": 1, "module.b": 2, "c.module.d": 3, "mod": 4}
-    require(result == expected, f"It gave {result}, expected {expected}.")
-    try:
-        answer({"module.a": 1, "a": 2}, "module.")
-    except ValueError:
-        return "load_state_dict takes it now."
-    raise Wrong("'module.a' and 'a' became one name, and no ValueError was raised.")
-
-
-@exercise("20.2")
-def average(answer: Any) -> str:
-    states = [
-        {"weight": torch.full((2,), value), "counter": torch.tensor(number)}
-        for value, number in ((1.0, 10), (2.0, 25), (6.0, 30))
-    ]
-    before = [{name: tensor.clone() for name, tensor in state.items()} for state in states]
-    mean = call(answer, states)
-    for number, (state, old) in enumerate(zip(states, before, strict=True)):
-        require(
-            all(torch.equal(state[name], old[name]) for name in old),
-            f"states[{number}] was changed: add up in new tensors.",
+    draw = Draw(20)
+    for prefix, names in (
+        (
+            "module.",
+            [
+                "module.a.weight", "module.module.b", "c.module.d", "mod", "modules.e",
+                "module.dense.bias", "module.a.bias", "other.f",
+            ],
+        ),
+        ("net.body.", ["net.body.0.weight", "net.head.w", "body.net.x", "net.body.net.body.y"]),
+        ("old", ["old_head.weight", "older.bias", "head.old"]),
+        ("module.", ["module.a", "module.module.a", "b"]),
+        ("module.", ["a.weight", "a.bias"]),
+        ("module.", []),
+    ):  # fmt: skip
+        state = OrderedDict((name, draw.normal(2)) for name in names)
+        given = f"without_prefix(state, {prefix!r}), for the names {names},"
+        try:
+            result = call(answer, state, prefix)
+        except ValueError as error:
+            raise Wrong(
+                f"{given} raised a ValueError, and no two names become one: each loses the prefix "
+                "once, at its beginning."
+            ) from error
+        found = as_dict(result, given)
+        require(result is not state, "It returned the dictionary it was given: make a new one.")
+        _compare_names(found, names, prefix)
+        for name, value in state.items():
+            key = name.removeprefix(prefix)
+            compare(
+                found[key],
+                value,
+                f"The tensor at {key!r}",
+                hint=f"It should be the one that was at {name!r}.",
+            )
+    for names in (["module.a", "a"], ["a", "b", "module.a"], ["module.x.y", "c", "x.y"]):
+        state = {name: draw.normal(2) for name in names}
+        require_error(
+            ValueError,
+            answer,
+            state,
+            "module.",
+            hint=f"For the names {names}, two become one without 'module.', and no ValueError was "
+            "raised: one tensor would be lost.",
         )
-    require(isinstance(mean, dict), f"It returned {type(mean).__name__}, not a dictionary.")
-    require(
-        list(mean) == ["weight", "counter"],
-        f"It has the names {list(mean)}, expected ['weight', 'counter'].",
-    )
-    require(
-        torch.equal(mean["weight"], torch.full((2,), 3.0)),
-        f"Of 1, 2 and 6 it made {mean['weight'].tolist()}: the mean is 3.",
-    )
-    require(
-        mean["counter"].dtype == torch.int64 and mean["counter"].item() == 30,
-        f"The counters 10, 25 and 30 became {mean['counter'].item()} of {mean['counter'].dtype}: "
-        "integers are taken from the last state.",
-    )
-    try:
-        answer([{"a": torch.ones(1)}, {"b": torch.ones(1), "a": torch.ones(1)}])
-    except ValueError:
-        return "torch.optim.swa_utils.AveragedModel does it while you train."
-    except KeyError as error:
-        raise Wrong(
-            "States with different names gave a KeyError: compare the names first, and raise a "
-            "ValueError."
-        ) from error
-    raise Wrong("One state had a name more than the other, and no ValueError was raised.")
+    return "load_state_dict takes it now."
 
 
-@exercise("20.3")
+def _compare_names(found: dict, names: list[str], prefix: str) -> None:
+    wanted = {name.removeprefix(prefix) for name in names}
+    if set(found) == wanted:
+        return
+    mistakes = {
+        "The prefix was removed in the middle of names, too: only from names that begin with it.": (
+            [name.replace(prefix, "") for name in names]
+        ),
+        "The prefix was removed in the middle of a name: only from names that begin with it.": (
+            [name.replace(prefix, "", 1) for name in names]
+        ),
+        "lstrip removes letters, whatever their order, and more than the prefix: see "
+        "removeprefix.": [name.lstrip(prefix) for name in names],
+        "The prefix was taken as a regular expression, in which a dot stands for any character: "
+        "see removeprefix.": [re.sub(f"^{prefix}", "", name) for name in names],
+        "Names that do not begin with the prefix are missing: they stay as they are.": [
+            name.removeprefix(prefix) for name in names if name.startswith(prefix)
+        ],
+        "The prefix was removed more than once from a name: a part of that name is called so, "
+        "too.": [re.sub(f"^({re.escape(prefix)})+", "", name) for name in names],
+        "All names are as before: the prefix is still there.": names,
+        "Every name lost as many letters as the prefix has: look whether it begins with it.": [
+            name[len(prefix) :] for name in names
+        ],
+        "Every name lost its first part: look whether it begins with the prefix.": [
+            name.partition(".")[2] for name in names
+        ],
+    }
+    for hint, wrong in mistakes.items():
+        require(set(found) != set(wrong), f"For {prefix!r} and the names {names}: {hint}")
+    for name in names:
+        key = name.removeprefix(prefix)
+        require(key in found, f"Without {prefix!r}, {name!r} should be {key!r}; that is missing.")
+    extra = [name for name in found if name not in wanted]
+    raise Wrong(f"For {prefix!r} and the names {names} there is a name {plain(extra[0])}, too.")
+
+
+@exercise(
+    "20.2",
+    hints=(
+        "Compare the names of all states first. Then each tensor needs the same place of all "
+        "states, side by side: which function does that, and over which dimension is the mean?",
+        "torch.stack([state[name] for state in states]).mean(dim=0) is the mean of one tensor; "
+        "is_floating_point() tells floats from integers, which come from states[-1].",
+    ),
+)
+def average(answer: Any) -> str:
+    draw = Draw(21)
+    for number in (3, 1, 4, 2):
+        states = [_state(draw, counter) for counter in (10, 31, 35, 25)[-number:]]
+        states[0] = dict(reversed(states[0].items()))
+        name = f"average(states), for {number} state{'s' * (number > 1)},"
+        mean = as_dict(call(answer, states), name)
+        _require_names(mean, states[-1], name)
+        for key, last in states[-1].items():
+            _compare_mean(mean[key], [state[key] for state in states], last, f"{key!r} of {name}")
+    one, two, other = ({"a": draw.normal(1), name: draw.normal(1)} for name in ("b", "b", "c"))
+    more = {**one, "d": draw.normal(1)}
+    for states, why in (
+        ([one, more], "the second has a name more"),
+        ([more, one], "the first has a name more"),
+        ([one, other, two], "the one in the middle has another name"),
+        ([one, two, other], "the last has another name"),
+        ([other, two, one], "the first has another name"),
+        ([one, more, two], "the one in the middle has a name more"),
+        ([more, one, more], "the one in the middle lacks a name"),
+    ):
+        require_error(
+            ValueError,
+            answer,
+            states,
+            hint=f"The names of the states differ, {why}, and no ValueError was raised.",
+        )
+    return "torch.optim.swa_utils.AveragedModel does it while you train."
+
+
+def _state(draw: Draw, counter: int) -> dict[str, Tensor]:
+    return {
+        "weight": draw.normal(2, 3),
+        "bias": draw.normal(2, dtype=torch.float64),
+        "scale": draw.normal(),
+        "half": draw.normal(3, dtype=torch.bfloat16),
+        "num_batches_tracked": torch.tensor(counter),
+        "table": draw.integers(0, 9, 3),
+        "mask": draw.bools(5),
+    }
+
+
+def _require_names(mean: dict, state: dict, name: str) -> None:
+    for key in state:
+        require(key in mean, f"{name} has no {key!r}: every name of the states is in the result.")
+    for key in mean:
+        require(key in state, f"{name} has a name {plain(key)} that no state has.")
+
+
+def _compare_mean(result: Any, values: list[Tensor], last: Tensor, name: str) -> None:
+    found = as_tensor(result, name, last.shape)
+    stack = torch.stack(values).double()
+    if last.is_floating_point():
+        typical = {
+            "These are sums: divide by the number of states.": stack.sum(0),
+            "It was divided by the number of states less one.": (
+                lambda: stack.sum(0) / (len(values) - 1)
+            ),
+            "This is the tensor of the last state: floats are averaged.": stack[-1],
+            "This is the tensor of the first state: floats are averaged.": stack[0],
+            "Halves of halves: the last state weighs more than the others.": (
+                lambda: _running_halves(stack)
+            ),
+            "This is the median of the states: the mean is asked for.": stack.median(0).values,
+        }
+        rough = last.dtype == torch.bfloat16
+        compare(found, stack.mean(0), name, 0.02 if rough else 1e-5, {} if rough else typical)
+    else:
+        what = "booleans" if last.dtype == torch.bool else "integers"
+        compare(
+            found.double(),
+            last.double(),
+            name,
+            typical={
+                f"{name} was averaged, and {what} are taken from the last state.": stack.mean(0),
+                f"{name} was averaged and rounded, and {what} are taken from the last state.": (
+                    stack.mean(0).to(last.dtype)
+                ),
+                f"{name} comes from the first state, and {what} are taken from the last.": stack[0],
+                f"{name} was added up, and {what} are taken from the last state.": stack.sum(0),
+                f"{name} is the largest of all states, and {what} are taken from the last.": (
+                    stack.amax(0)
+                ),
+            },
+        )
+    as_tensor(result, name, dtype=last.dtype, why="Each tensor keeps its dtype.")
+
+
+def _running_halves(stack: Tensor) -> Tensor:
+    mean = stack[0]
+    for value in stack[1:]:
+        mean = (mean + value) / 2
+    return mean
+
+
+@exercise(
+    "20.3",
+    hints=(
+        "As text, 9 comes after 10: sort by the number in the name. Which files of the folder are "
+        "of this kind at all, and what does paths[:-count] give for count 0?",
+        'Path(folder).glob("epoch_*.pt") finds too many: keep those where the part between '
+        "epoch_ and .pt isdecimal(). Sort by int(...), cut at max(0, len(paths) - count), unlink "
+        "what comes before.",
+    ),
+)
 def keep_last(answer: Any) -> str:
+    others = [
+        "best.pt", "epoch_best.pt", "my_epoch_30.pt", "epoch_40.pt.tmp", "epoch_50.txt",
+        "epoch_.pt", "epoch_60_old.pt", "notes.txt", "epoch_70.pth",
+    ]  # fmt: skip
+    for numbers, count, extra in (
+        ((1, 2, 9, 10, 11), 3, ["best.pt"]),
+        ((3, 20, 7, 100, 95), 2, others),
+        ((8, 9, 30), 5, others),
+        ((4, 5), 2, []),
+        ((6, 7, 12), 0, others),
+        ((5, 10, 1), 1, ["best.pt"]),
+        ((), 3, others),
+    ):
+        _try_folder(answer, numbers, count, extra)
+    return "The disk does not fill up any more."
+
+
+def _try_folder(answer: Any, numbers: tuple[int, ...], count: int, extra: list[str]) -> None:
+    ordered = sorted(numbers)
+    kept = ordered[max(0, len(ordered) - count) :]
+    names = [f"epoch_{number}.pt" for number in numbers]
+    wanted = [f"epoch_{number}.pt" for number in kept]
+    given = f"With the epochs {ordered} and count {count}"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for number in (1, 2, 9, 10, 11):
-            (folder / f"epoch_{number}.pt").touch()
-        (folder / "best.pt").touch()
-        left = call(answer, folder, 3)
+        for file in [*names, *extra]:
+            (folder / file).write_bytes(b"weights")
+        result = call(answer, folder, count)
         there = {path.name for path in folder.iterdir()}
-        require("best.pt" in there, "best.pt was removed: only the files epoch_….pt may go.")
-        require(
-            "epoch_10.pt" in there and "epoch_11.pt" in there,
-            f"Left are {sorted(there)}: as text, 9 comes after 10. Compare the numbers.",
-        )
-        expected = ["epoch_9.pt", "epoch_10.pt", "epoch_11.pt"]
-        require(
-            there == {"best.pt", *expected},
-            f"Left are {sorted(there)}, expected {expected} and best.pt.",
-        )
-        require(list(left) == expected, f"It returned {list(left)}, expected {expected}.")
-        require(
-            list(answer(folder, 5)) == expected,
-            "If there are fewer files than count, all should stay.",
-        )
-        require(
-            list(answer(folder, 0)) == [] and {p.name for p in folder.iterdir()} == {"best.pt"},
-            "With count 0 all of them should go.",
-        )
-    return "The disk does not fill up any more."
+    for file in extra:
+        require(file in there, f"{file} was removed, and it is another file: those stay.")
+    left = sorted(int(file[6:-3]) for file in names if file in there)
+    by_text = sorted(numbers, key=str)[max(0, len(numbers) - count) :]
+    for wrong, hint in (
+        (by_text, "as text, 9 comes after 10. Compare the numbers."),
+        (ordered[:count], "those with the lowest numbers are still there, and the highest should."),
+        (ordered, "none was removed."),
+        ([n for n in ordered if n > max(ordered, default=0) - count],
+         "numbers have gaps, so counting down from the highest keeps too few."),
+        ([], "all were removed."),
+    ):  # fmt: skip
+        if sorted(wrong) != kept:
+            require(left != sorted(wrong), f"{given}: {hint}")
+    require(left == kept, f"{given}, {left} are left, and it should be {kept}.")
+    require(there == {*wanted, *extra}, f"{given}, new files lie in the folder.")
+    found = [
+        as_text(f, f"{given}, each name") for f in as_list(result, f"{given}, what it returns")
+    ]
+    if found == wanted:
+        return
+    removed = [file for file in names if file not in wanted]
+    with suppress(StopIteration):
+        path = next(f for f in found if "/" in f or "\\" in f)
+        raise Wrong(f"{given}, it returned {plain(path)}: the names alone, without the folder.")
+    for wrong, hint in (
+        (sorted(wanted), "as text, 9 comes after 10: the order of the numbers is asked for."),
+        (wanted[::-1], "the highest number comes first, and it should come last."),
+        (removed, "those that were removed: return those that are left."),
+    ):
+        require(found != wrong, f"{given}, it returned {plain(found)}, {hint}")
+    for file in found:
+        require(file not in extra, f"{given}, {file} is in the list: it is another file.")
+    raise Wrong(f"{given}, it returned {plain(found)}, and it should be {plain(wanted)}.")
