@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -304,7 +304,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")' "$0" "$@" ;;
     pretend
     case "${FAKE_UV:-0}" in
       killed) kill -9 $PPID ;;
-      waits) touch "$TREE/waiting"; while [ ! -e "$TREE/go" ]; do sleep 0.05; done ;;
+      waits) touch "$TREE/waiting"; while [ -d "$TREE" ] && [ ! -e "$TREE/go" ]; do sleep 0.05; done ;;
       *) exit "${FAKE_UV:-0}" ;;
     esac ;;
 esac
@@ -412,11 +412,12 @@ class Make:
 
 
 @pytest.fixture(params=["book", "a folder"])
-def make(tmp_path: Path, request: pytest.FixtureRequest) -> Make:
+def make(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Make]:
     """In a folder with a space in its name, too."""
     folder = tmp_path / request.param
     folder.mkdir()
-    return Make(folder)
+    yield Make(folder)
+    (folder / "go").touch()  # whatever still waits, ends
 
 
 def test_make_book_installs_builds_and_says_what_to_open(make: Make):
@@ -543,10 +544,10 @@ def test_interrupted_install_leaves_no_environment(make: Make, how: str):
         process.terminate()
     else:
         os.killpg(process.pid, signal.SIGHUP)
+    make.until(lambda: not (make.folder / ".venv").exists(), limit=120)
+    (make.folder / "go").touch()
     process.communicate(timeout=600)
     assert process.returncode != 0
-    make.until(lambda: not (make.folder / ".venv").exists())
-    (make.folder / "go").touch()
     assert make("book").returncode == 0
     assert make.environments() == 1
 
