@@ -1,30 +1,154 @@
-"""Typical wrong answers to the exercises of chapter 21, and the hint that each must get."""
+"""Right and wrong answers to the exercises of chapter 21, and the hint that each must get."""
 
+import math
+
+import numpy as np
 import torch
+
+
+def by_nextafter(x, dtype):
+    here = torch.tensor(x, dtype=dtype)
+    above = torch.nextafter(here, torch.tensor(float("inf"), dtype=dtype))
+    return above.item() - here.item()
+
+
+def by_bits(x, dtype):
+    here = torch.tensor(x, dtype=dtype)
+    whole = {2: torch.int16, 4: torch.int32, 8: torch.int64}[here.element_size()]
+    bits = here.view(whole)
+    if x > 0 or here.item() == 0:
+        above = (here.abs().view(whole) + 1).view(dtype)
+    else:
+        above = (bits - 1).view(dtype)
+    return float(above.double() - here.double())
+
+
+def by_logarithm(x, dtype):
+    found = torch.finfo(dtype)
+    here = torch.tensor(x, dtype=dtype).item()
+    if abs(here) < found.tiny:
+        return found.tiny * found.eps
+    exponent = math.floor(math.log2(abs(here)))
+    if here < 0 and abs(here) == 2.0**exponent and abs(here) > found.tiny:
+        exponent -= 1
+    return found.eps * 2.0**exponent
 
 
 def always_eps(x, dtype):
     return torch.finfo(dtype).eps
 
 
+def eps_times_x(x, dtype):
+    return torch.finfo(dtype).eps * abs(x)
+
+
 def below(x, dtype):
     here = torch.tensor(x, dtype=dtype)
-    return torch.nextafter(here, torch.zeros((), dtype=dtype)).item() - here.item()
+    return torch.nextafter(here, torch.full((), -math.inf, dtype=dtype)).item() - here.item()
 
 
-def as_tensor(x, dtype):
+def towards_zero(x, dtype):
+    here = torch.tensor(x, dtype=dtype)
+    return abs(torch.nextafter(here, torch.zeros((), dtype=dtype)).item() - here.item())
+
+
+def away_from_zero(x, dtype):
+    here = torch.tensor(x, dtype=dtype)
+    to = torch.tensor(math.copysign(math.inf, x), dtype=dtype)
+    return abs(torch.nextafter(here, to).item() - here.item())
+
+
+def a_tensor(x, dtype):
     here = torch.tensor(x, dtype=dtype)
     return torch.nextafter(here, torch.full((), float("inf"), dtype=dtype)) - here
 
 
-def parts(model, criterion, x, y, size, weight, clear=True):
+def the_next_number(x, dtype):
+    here = torch.tensor(x, dtype=dtype)
+    return torch.nextafter(here, torch.full((), float("inf"), dtype=dtype)).item()
+
+
+def from_x(x, dtype):
+    return the_next_number(x, dtype) - x
+
+
+def not_rounded(x, dtype):
+    return torch.finfo(dtype).eps * 2.0 ** math.floor(math.log2(abs(x)))
+
+
+def python_numbers(x, dtype):
+    return math.ulp(x)
+
+
+def in_float32(x, dtype):
+    return float(np.spacing(np.float32(x)))
+
+
+def rounding_error(x, dtype):
+    return abs(torch.tensor(x, dtype=dtype).item() - x)
+
+
+def half_a_gap(x, dtype):
+    return by_nextafter(x, dtype) / 2
+
+
+def numpy_spacing(x, dtype):
+    return np.spacing(np.float32(x))
+
+
+def no_subnormals(x, dtype):
+    here = torch.tensor(x, dtype=dtype).item()
+    return torch.finfo(dtype).tiny if here == 0 else by_nextafter(x, dtype)
+
+
+def weighed(model, criterion, x, y, size):
+    model.zero_grad()
+    total = 0.0
+    for a, b in zip(x.split(size), y.split(size), strict=True):
+        loss = criterion(model(a), b) * len(a) / len(x)
+        loss.backward()
+        total += loss.item()
+    return total
+
+
+def by_slices(model, criterion, x, y, size):
+    for parameter in model.parameters():
+        parameter.grad = None
+    total = torch.zeros((), dtype=torch.float64)
+    for start in range(0, x.shape[0], size):
+        inputs, targets = x[start : start + size], y[start : start + size]
+        loss = criterion(model(inputs), targets)
+        share = inputs.shape[0] / x.shape[0]
+        loss.backward(torch.full_like(loss, share))
+        total += share * loss.detach()
+    return float(total)
+
+
+def divided_at_the_end(model, criterion, x, y, size):
+    model.zero_grad(set_to_none=False)
+    losses = []
+    for a, b in zip(torch.split(x, size), torch.split(y, size), strict=True):
+        loss = criterion(model(a), b) * len(a)
+        loss.backward()
+        losses.append(loss.item())
+    for parameter in model.parameters():
+        if parameter.grad is not None:
+            parameter.grad /= len(x)
+    return sum(losses) / len(x)
+
+
+def parts(model, criterion, x, y, size, weight, clear=True, drop=False, again=False, say=None):
     if clear:
         model.zero_grad()
     total = 0.0
     for a, b in zip(x.split(size), y.split(size), strict=True):
-        loss = criterion(model(a), b) * weight(len(a))
-        loss.backward()
-        total += loss.item()
+        if again:
+            model.zero_grad()
+        if drop and len(a) < size:
+            continue
+        loss = criterion(model(a), b)
+        (loss * weight(len(a))).backward()
+        total = say(total, loss.item(), len(a)) if say else total + loss.item() * len(a) / len(x)
     return total
 
 
@@ -37,21 +161,137 @@ def equal_weights(model, criterion, x, y, size):
     return parts(model, criterion, x, y, size, lambda n: 1 / count)
 
 
+def last_as_large(model, criterion, x, y, size):
+    return parts(model, criterion, x, y, size, lambda n: size / len(x))
+
+
+def sum_over_samples(model, criterion, x, y, size):
+    return parts(model, criterion, x, y, size, lambda n: n)
+
+
 def not_cleared(model, criterion, x, y, size):
     return parts(model, criterion, x, y, size, lambda n: n / len(x), clear=False)
 
 
-def step(optimizer, loss, scale, divide=True, look=True, clear=True, careful=True):
+def cleared_each_time(model, criterion, x, y, size):
+    return parts(model, criterion, x, y, size, lambda n: n / len(x), again=True)
+
+
+def last_dropped(model, criterion, x, y, size):
+    return parts(model, criterion, x, y, size, lambda n: n / len(x), drop=True)
+
+
+def the_whole_batch(model, criterion, x, y, size):
+    return parts(model, criterion, x, y, len(x), lambda n: 1)
+
+
+def makes_a_step(model, criterion, x, y, size):
+    loss = weighed(model, criterion, x, y, size)
+    torch.optim.SGD(model.parameters(), lr=0.1).step()
+    return loss
+
+
+def sum_of_losses(model, criterion, x, y, size):
+    return parts(model, criterion, x, y, size, lambda n: n / len(x),
+                 say=lambda total, loss, n: total + loss)  # fmt: skip
+
+
+def mean_of_losses(model, criterion, x, y, size):
+    return sum_of_losses(model, criterion, x, y, size) / len(x.split(size))
+
+
+def last_loss(model, criterion, x, y, size):
+    return parts(model, criterion, x, y, size, lambda n: n / len(x),
+                 say=lambda total, loss, n: loss)  # fmt: skip
+
+
+def a_loss_tensor(model, criterion, x, y, size):
+    return torch.tensor(weighed(model, criterion, x, y, size))
+
+
+def without_backward(model, criterion, x, y, size):
+    model.zero_grad()
+    with torch.no_grad():
+        return criterion(model(x), y).item()
+
+
+def left_in_eval(model, criterion, x, y, size):
+    return weighed(model.eval(), criterion, x, y, size)
+
+
+def left_in_train(model, criterion, x, y, size):
+    return weighed(model.train(), criterion, x, y, size)
+
+
+def cleared_by_hand(model, criterion, x, y, size):
+    for parameter in model.parameters():
+        parameter.grad.zero_()
+    return parts(model, criterion, x, y, size, lambda n: n / len(x), clear=False)
+
+
+def loss_by_the_whole_batch(model, criterion, x, y, size):
+    weighed(model, criterion, x, y, size)
+    with torch.no_grad():
+        return criterion(model(x), y).item()
+
+
+def parameters_of(optimizer):
+    return [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+
+
+def as_the_chapter(optimizer, loss, scale):
+    optimizer.zero_grad()
+    (loss * scale).backward()
+    for parameter in parameters_of(optimizer):
+        parameter.grad.div_(scale)
+    if not all(p.grad.isfinite().all() for p in parameters_of(optimizer)):
+        return scale / 2
+    optimizer.step()
+    return scale
+
+
+def by_a_flag(optimizer, loss, scale):
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            parameter.grad = None
+    loss.mul(scale).backward()
+    bad = False
+    for parameter in parameters_of(optimizer):
+        parameter.grad = parameter.grad / scale
+        bad = bad or bool((parameter.grad.isinf() | parameter.grad.isnan()).any())
+    if bad:
+        scale = 0.5 * scale
+    else:
+        optimizer.step()
+    return torch.tensor(scale)
+
+
+def by_the_norm(optimizer, loss, scale):
+    optimizer.zero_grad(set_to_none=False)
+    loss *= scale
+    loss.backward()
+    grads = [p.grad for p in parameters_of(optimizer)]
+    torch._foreach_div_(grads, scale)
+    largest = torch.stack([grad.abs().max() for grad in grads]).max()
+    if not math.isfinite(largest):
+        optimizer.zero_grad()
+        return scale / 2
+    optimizer.step()
+    return scale
+
+
+def step(optimizer, loss, scale, divide=True, look=True, clear=True, careful=True, factor=None):
     if clear:
         optimizer.zero_grad()
-    (loss * scale).backward()
+    (loss * (scale if factor is None else factor)).backward()
     grads = [p.grad for group in optimizer.param_groups for p in group["params"]]
     if careful:
         grads = [g for g in grads if g is not None]
     if divide:
         for grad in grads:
             grad.div_(scale)
-    if look and not all(g.isfinite().all() for g in grads):
+    look = (lambda grads: not all(g.isfinite().all() for g in grads)) if look is True else look
+    if look and look(grads):
         return scale / 2
     optimizer.step()
     return scale
@@ -59,6 +299,14 @@ def step(optimizer, loss, scale, divide=True, look=True, clear=True, careful=Tru
 
 def not_divided(optimizer, loss, scale):
     return step(optimizer, loss, scale, divide=False)
+
+
+def not_scaled(optimizer, loss, scale):
+    return step(optimizer, loss, scale, factor=1)
+
+
+def neither(optimizer, loss, scale):
+    return step(optimizer, loss, scale, divide=False, factor=1)
 
 
 def never_skips(optimizer, loss, scale):
@@ -73,21 +321,148 @@ def stumbles(optimizer, loss, scale):
     return step(optimizer, loss, scale, careful=False)
 
 
+def looks_at_the_first(optimizer, loss, scale):
+    return step(optimizer, loss, scale, look=lambda grads: not grads[0].isfinite().all())
+
+
+def positive_infinity(optimizer, loss, scale):
+    return step(
+        optimizer,
+        loss,
+        scale,
+        look=lambda grads: any((g == math.inf).any() or g.isnan().any() for g in grads),
+    )
+
+
+def only_nan(optimizer, loss, scale):
+    return step(optimizer, loss, scale, look=lambda grads: any(g.isnan().any() for g in grads))
+
+
+def all_elements_bad(optimizer, loss, scale):
+    return step(
+        optimizer, loss, scale, look=lambda grads: any((~g.isfinite()).all() for g in grads)
+    )
+
+
+def looks_at_the_loss(optimizer, loss, scale):
+    return step(optimizer, loss, scale, look=lambda grads: not loss.isfinite())
+
+
+def first_group(optimizer, loss, scale):
+    optimizer.zero_grad()
+    (loss * scale).backward()
+    grads = [p.grad for p in optimizer.param_groups[0]["params"] if p.grad is not None]
+    for grad in grads:
+        grad.div_(scale)
+    if not all(g.isfinite().all() for g in grads):
+        return scale / 2
+    optimizer.step()
+    return scale
+
+
+def doubles(optimizer, loss, scale):
+    found = as_the_chapter(optimizer, loss, scale)
+    return 2 * scale if found == scale else found
+
+
+def keeps_the_scale(optimizer, loss, scale):
+    as_the_chapter(optimizer, loss, scale)
+    return scale
+
+
+def whole_halves(optimizer, loss, scale):
+    found = as_the_chapter(optimizer, loss, scale)
+    return scale // 2 if found != scale else scale
+
+
+def zeroes_the_bad(optimizer, loss, scale):
+    optimizer.zero_grad()
+    (loss * scale).backward()
+    bad = False
+    for parameter in parameters_of(optimizer):
+        parameter.grad.div_(scale)
+        bad = bad or not parameter.grad.isfinite().all()
+        parameter.grad.nan_to_num_(0, 0, 0)
+    optimizer.step()
+    return scale / 2 if bad else scale
+
+
+def no_step(optimizer, loss, scale):
+    optimizer.zero_grad()
+    (loss * scale).backward()
+    good = all(p.grad.isfinite().all() for p in parameters_of(optimizer))
+    return scale if good else scale / 2
+
+
+def returns_nothing(optimizer, loss, scale):
+    as_the_chapter(optimizer, loss, scale)
+
+
+RIGHT = {
+    "21.1": [by_nextafter, by_bits, by_logarithm],
+    "21.2": [weighed, by_slices, divided_at_the_end],
+    "21.3": [as_the_chapter, by_a_flag, by_the_norm],
+}
+
 WRONG = {
     "21.1": [
-        (always_eps, "grows with the number"),
-        (below, "the next larger number is above"),
-        (as_tensor, "A Python float"),
+        (always_eps, "It grows with the number"),
+        (
+            eps_times_x,
+            "gap(5.0, torch.bfloat16) is eps times the number. Between two powers of 2 all gaps are equal",
+        ),
+        (below, "the step to the next smaller number"),
+        (towards_zero, "the distance to the next smaller number"),
+        (away_from_zero, "gap(-1.0, torch.bfloat16) is the distance to the next smaller number"),
+        (a_tensor, "should be a Python float"),
+        (the_next_number, "is the next larger number itself"),
+        (from_x, "round x to the format first"),
+        (not_rounded, "gap(0.9999, torch.bfloat16) belongs to x as it is"),
+        (python_numbers, "Python's own numbers"),
+        (in_float32, "is that of a number in float32"),
+        (rounding_error, "is 0, and it should be 0.03125"),
+        (half_a_gap, "is half of the gap"),
+        (numpy_spacing, "should be a Python float, and it is the NumPy number"),
+        (no_subnormals, "Below it there are subnormal ones"),
     ],
     "21.2": [
-        (unweighed, "2 times too large"),
-        (equal_weights, "its share of the samples"),
+        (unweighed, "were added as they are, 2 means"),
+        (equal_weights, "weighs as much as the others"),
+        (last_as_large, "weighed as if it had 4 samples"),
+        (sum_over_samples, "It is a sum over the samples"),
         (not_cleared, "clear the gradients first"),
+        (cleared_each_time, "that of the last part alone"),
+        (last_dropped, "The last, smaller part was left out"),
+        (the_whole_batch, "the model was given 10 samples at once"),
+        (makes_a_step, "The numbers in first.weight of the argument model have changed"),
+        (sum_of_losses, "the sum of the parts' losses"),
+        (mean_of_losses, "the plain mean of the parts' losses"),
+        (last_loss, "that of the last part alone"),
+        (a_loss_tensor, "should be a Python float, and it is a tensor"),
+        (without_backward, "call backward() for each part"),
+        (left_in_eval, "is in another mode than before"),
+        (left_in_train, "is in another mode than before"),
+        (cleared_by_hand, "in `parameter.grad.zero_()`"),
+        (loss_by_the_whole_batch, "the model was given 10 samples at once"),
     ],
     "21.3": [
-        (not_divided, "divide the gradients"),
-        (never_skips, "skip it"),
-        (keeps_old, "An old gradient"),
+        (not_divided, "divide the gradients by the scale"),
+        (not_scaled, "the loss was not multiplied by the scale"),
+        (neither, "it should begin with the scale, 1024.0"),
+        (never_skips, "and the step was made: skip it"),
+        (keeps_old, "An old gradient went into the step"),
         (stumbles, "whose grad is None"),
+        (looks_at_the_first, "and the step was made: skip it"),
+        (positive_infinity, "One element of a gradient was -inf"),
+        (only_nan, "One element of a gradient was inf"),
+        (all_elements_bad, "One element of a gradient was inf"),
+        (looks_at_the_loss, "The loss was finite and its gradient infinite"),
+        (first_group, "Only the first group"),
+        (doubles, "the scale stays the same"),
+        (keeps_the_scale, "half of the scale is asked for"),
+        (whole_halves, "it returned 1.0: half of the scale is asked for, 1.5"),
+        (zeroes_the_bad, "and the step was made: skip it"),
+        (no_step, "call optimizer.step()"),
+        (returns_nothing, "Does it end with a return statement?"),
     ],
 }
