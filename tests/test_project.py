@@ -304,7 +304,9 @@ runpy.run_path(sys.argv[0], run_name="__main__")' "$0" "$@" ;;
     pretend
     case "${FAKE_UV:-0}" in
       killed) kill -9 $PPID ;;
-      waits) touch "$TREE/waiting"; while [ -d "$TREE" ] && [ ! -e "$TREE/go" ]; do sleep 0.05; done ;;
+      waits)
+        touch "$TREE/waiting"
+        while [ -d "$TREE" ] && [ ! -e "$TREE/go" ]; do sleep 0.05; done ;;
       *) exit "${FAKE_UV:-0}" ;;
     esac ;;
 esac
