@@ -3,100 +3,302 @@
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from helpers.checks.machinery import (
-    NotAnswered,
+    Draw,
+    Wrong,
+    as_class,
+    as_integer,
+    as_list,
+    as_module,
+    as_tensor,
+    as_text,
     call,
-    close,
+    compare,
+    describe,
     exercise,
-    is_stub,
+    plain,
     require,
-    require_subclass,
-    require_tensor,
+    require_gradients,
 )
 
 
-@exercise("12.1")
-def swap_activations(answer: Any) -> str:
-    net = nn.Sequential(
+class Block(nn.Module):
+    """A module of another class than nn.Sequential, with an activation as an attribute."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear, self.act = nn.Linear(4, 4), nn.ReLU()
+        self.gates = nn.ModuleDict({"in": nn.Sigmoid(), "out": nn.Tanh()})
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.gates["out"](self.gates["in"](x) * self.act(self.linear(x)))
+
+
+def _nets() -> list[nn.Module]:
+    """Makes networks with activations at several depths, in several kinds of module."""
+    nested = nn.Sequential(
         nn.Linear(3, 4),
         nn.ReLU(),
         nn.Sequential(nn.Linear(4, 4), nn.Sigmoid(), nn.Sequential(nn.ReLU(), nn.Tanh())),
+        nn.ReLU6(),
+        nn.LeakyReLU(),
     )
-    weight = net[0].weight
-    count = call(answer, net, nn.GELU)
-    kinds = [type(module).__name__ for module in net.modules()]
-    left = kinds.count("ReLU") + kinds.count("Sigmoid")
-    require(
-        left == 0,
-        f"{left} of 3 activations are still there. Children may have children: go down.",
-    )
-    require(kinds.count("Tanh") == 1, "Tanh was replaced as well: only ReLU and Sigmoid.")
-    new = [m for _, m in net.named_modules(remove_duplicate=False) if isinstance(m, nn.GELU)]
-    require(len(new) == 3, f"There are {len(new)} new activations, not 3.")
-    require(
-        len({id(module) for module in new}) == 3,
-        "One object stands in several places: call new() for each.",
-    )
-    require(net[0].weight is weight, "The linear layers were made anew: leave them alone.")
-    require(count == 3, f"It returned {count!r}, but 3 were replaced.")
+    blocks = nn.Sequential(Block(), nn.ModuleList([Block(), nn.Sigmoid()]), nn.BatchNorm1d(4))
+    act = nn.ReLU()
+    shared = nn.Sequential(nn.Linear(4, 4), act, nn.Linear(4, 4), act, nn.Sigmoid(), nn.Softmax(1))
+    return [nested, Block(), blocks, shared, nn.Sequential(nn.Linear(2, 2), nn.Tanh())]
+
+
+@exercise(
+    "12.1",
+    hints=(
+        "A child may have children of its own: the function can call itself. Where does a module "
+        "keep its children, so that another can take a child's place?",
+        "for name, child in module._modules.items() finds each place, also where one object stands "
+        "in two; setattr(module, name, new()) fills it. Add up what the calls return.",
+    ),
+)
+def swap_activations(answer: Any) -> str:
+    kinds = nn.GELU, nn.SiLU, lambda: nn.ELU(0.5), nn.GELU, nn.GELU
+    for net, new in zip(_nets(), kinds, strict=True):
+        before = dict(net.named_modules(remove_duplicate=False))
+        places = [name for name, m in before.items() if isinstance(m, nn.ReLU | nn.Sigmoid)]
+        count = call(answer, net, new, changes=(0,))
+        after = dict(net.named_modules(remove_duplicate=False))
+        _require_swapped(before, after, places, type(new()))
+        name = f"What it returns for a network with {len(places)} activations to replace"
+        found = as_integer(count, name)
+        require(found == len(places), f"{name} is {found}: add up what was replaced at any depth.")
     return "At any depth."
 
 
-@exercise("12.2")
+def _require_swapped(
+    before: dict[str, nn.Module], after: dict[str, nn.Module], places: list[str], kind: type
+) -> None:
+    lost = [name for name in before if name not in after]
+    if lost:
+        raise Wrong(f"The module {lost[0]!r} is not in the network any more.")
+    left = [name for name in places if isinstance(after[name], nn.ReLU | nn.Sigmoid)]
+    if left:
+        raise Wrong(
+            f"{type(after[left[0]]).__name__} is still there at {left[0]!r}: "
+            f"{_why_left(left, places, before)}"
+        )
+    for name, module in before.items():
+        if name not in places:
+            require(
+                after[name] is module,
+                f"{type(module).__name__} at {name!r} was replaced: only ReLU and Sigmoid give "
+                "way, everything else stays.",
+            )
+    for name in places:
+        require(
+            isinstance(after[name], kind),
+            f"At {name!r} there is {describe(after[name])}, and new() makes a {kind.__name__}.",
+        )
+    require(
+        len({id(after[name]) for name in places}) == len(places),
+        "One object stands in several places: call new() for each.",
+    )
+
+
+def _why_left(left: list[str], places: list[str], before: dict[str, nn.Module]) -> str:
+    name = left[0]
+    parent, kind = before[name.rpartition(".")[0]], type(before[name])
+    others = [before[place] for place in places if place not in left]
+    if sum(m is before[name] for m in before.values()) > 1 and len(others) > 0:
+        return (
+            "one object stands in two places, and named_children names it once. _modules has both."
+        )
+    if not others:
+        return "no activation of the network that was passed in was replaced."
+    if not isinstance(parent, nn.Sequential):
+        return f"its parent is a {type(parent).__name__}. Modules of any class can hold one."
+    if all(type(before[n]) is kind for n in left) and not any(type(m) is kind for m in others):
+        return "both nn.ReLU and nn.Sigmoid are to be replaced."
+    return "children may have children: go down."
+
+
+@exercise(
+    "12.2",
+    hints=(
+        "The two images pass through one body, so it is called twice. What is the difference of "
+        "the features if the images change places, and what should the logit be then?",
+        "In __init__, keep body and make nn.Linear(features, 1). In forward, "
+        "(body(first) - body(second)).abs() has shape (N, features), the linear layer makes it "
+        "(N, 1), and squeeze(1) (N,).",
+    ),
+)
 def pair(answer: Any) -> str:
-    require_subclass(answer, nn.Module, "nn.Module")
-    body = nn.Sequential(nn.Flatten(), nn.Linear(16, 5))
-    module = answer(body, 5)
-    if is_stub(type(module).forward):
-        raise NotAnswered
-    generator = torch.Generator().manual_seed(0)
-    first, second = (torch.randn(6, 1, 4, 4, generator=generator) for _ in range(2))
-    logits = require_tensor(module(first, second), "Pair(body, 5)(first, second)")
-    require(tuple(logits.shape) != (6, 1), "It has shape (6, 1): squeeze(1) makes it (6,).")
-    logits = require_tensor(logits, "Pair(body, 5)(first, second)", (6,))
-    sizes = sorted(p.numel() for p in module.parameters())
-    require(
-        sizes == [1, 5, 5, 80],
-        f"The parameters have {sizes} numbers, expected [1, 5, 5, 80]: one body for both images, "
-        "and a head from 5 features to 1.",
-    )
-    require(
-        close(module(second, first), logits),
-        "Exchanging the two images changes the logit: take the absolute difference.",
-    )
-    same = module(first, first)
-    require(
-        close(same, same[:1].expand(6)),
-        "For two equal images the features' difference is zero, so all logits should be the bias.",
-    )
-    (head,) = (m for m in module.modules() if isinstance(m, nn.Linear) and m.out_features == 1)
-    expected = head((body(first) - body(second)).abs()).squeeze(1)
-    require(close(logits, expected), "The logit is not the head of the absolute difference.")
+    as_class(answer, nn.Module, "nn.Module")
+    draw = Draw(1)
+    for features, n in ((5, 6), (3, 1), (8, 4)):
+        body = nn.Sequential(nn.Flatten(), nn.Linear(16, features), nn.Tanh())
+        module = as_module(call(answer, body, features), f"Pair(body, {features})")
+        first, second = draw.normal(n, 1, 4, 4), draw.normal(n, 1, 4, 4)
+        name = f"Pair(body, {features})(first, second), for {n} pair{'s' * (n > 1)},"
+        logits = as_tensor(call(module, first, second), name)
+        weight, bias = _head(module, body, features)
+        a, b = body(first), body(second)
+        expected = (a - b).abs() @ weight.reshape(-1) + bias.reshape(())
+        require(
+            tuple(logits.shape) != (n, 1),
+            f"{name} has shape ({n}, 1), and ({n},) is asked for: squeeze(1) takes the last "
+            "dimension away.",
+        )
+        require(
+            n > 1 or logits.ndim > 0,
+            f"{name} has shape (), and (1,) is asked for: squeeze() takes away every dimension of "
+            "size 1. squeeze(1) takes that one alone.",
+        )
+        compare(
+            logits,
+            expected,
+            name,
+            typical=_pair_mistakes(a, b, weight.reshape(-1), bias.reshape(())),
+            hint="It should be the linear layer of the absolute difference of the two feature "
+            "vectors.",
+        )
+        tensors = {f"{k} of the body": p for k, p in body.named_parameters()}
+        require_gradients(logits, expected, {**tensors, "the weight": weight}, name)
     return "A siamese network: shared weights, two inputs."
 
 
-@exercise("12.3")
+def _head(module: nn.Module, body: nn.Module, features: int) -> tuple[Tensor, Tensor]:
+    """Returns the weight and bias that the module has beside those of the body."""
+    inside = {id(p) for p in body.parameters()}
+    found = list(module.parameters())
+    require(
+        inside <= {id(p) for p in found},
+        "module.parameters() lacks those of the body that was passed in: keep body itself, not a "
+        "copy, as an attribute, not in a list.",
+    )
+    others = sorted((p for p in found if id(p) not in inside), key=lambda p: -p.numel())
+    sizes = [p.numel() for p in others]
+    require(
+        bool(sizes),
+        "module.parameters() has nothing beside the body: make the linear layer in __init__, and "
+        "keep it as an attribute.",
+    )
+    require(
+        sizes == [features, 1],
+        f"Beside the body, the parameters have {plain(sizes)} numbers, and [{features}, 1] are "
+        f"asked for: one linear layer with bias, from {features} features to 1 logit.",
+    )
+    return others[0], others[1]
+
+
+def _pair_mistakes(a: Tensor, b: Tensor, weight: Tensor, bias: Tensor) -> dict[str, Any]:
+    logits = (a - b).abs() @ weight + bias
+    return {
+        "Exchanging the two images changes the logit: take the absolute difference of the "
+        "features.": (a - b) @ weight + bias,
+        "Exchanging the two images changes the logit: take the absolute difference of the "
+        "features, whichever comes first.": (b - a) @ weight + bias,
+        "The absolute value was taken of the logit: take it of the features' difference, before "
+        "the linear layer.": ((a - b) @ weight + bias).abs(),
+        "The difference was squared: take its absolute value.": (a - b).square() @ weight + bias,
+        "These are probabilities: a logit is what the linear layer gives, without a sigmoid.": (
+            logits.sigmoid()
+        ),
+        "The features were added: take the absolute value of their difference.": (
+            (a + b) @ weight + bias
+        ),
+        "The features were multiplied: take the absolute value of their difference.": (
+            (a * b) @ weight + bias
+        ),
+        "Each image got a logit of its own, and these were subtracted. Subtract the features, then "
+        "take one logit.": (a @ weight - b @ weight).abs(),
+        "Only the first image counts: run the body on both.": a @ weight + bias,
+        "The bias is missing.": logits - bias,
+    }
+
+
+@exercise(
+    "12.3",
+    hints=(
+        "net.state_dict() has the names and shapes of everything that can be loaded, buffers too. "
+        "Which entries of state agree with it in both?",
+        "Build a new dictionary of the entries that fit, give it to "
+        "net.load_state_dict(..., strict=False), and return sorted(...) of its names.",
+    ),
+)
 def load_matching(answer: Any) -> str:
-    source = nn.Sequential(nn.Linear(4, 6), nn.Linear(6, 10))
-    target = nn.Sequential(nn.Linear(4, 6), nn.Linear(6, 3), nn.Linear(3, 2))
-    kept = target[1].weight.detach().clone()
-    state = source.state_dict() | {"extra.weight": torch.zeros(2)}
-    before = {name: value.clone() for name, value in state.items()}
-    loaded = call(answer, target, state)
-    require(
-        torch.equal(target[0].weight, source[0].weight),
-        "The first layer fits by name and shape, but was not loaded.",
+    draw = Draw(2)
+    source = nn.Sequential(
+        *(nn.Linear(4, 6), nn.BatchNorm1d(6), nn.Linear(6, 10)),
+        *(nn.Sequential(nn.Conv2d(3, 4, 1), nn.Linear(3, 4)), nn.Linear(2, 2)),
     )
-    require(torch.equal(target[1].weight, kept), "A layer of another shape has changed.")
-    require(
-        set(state) == set(before)
-        and all(torch.equal(state[name], value) for name, value in before.items()),
-        "The state that was passed in has changed: build a new dictionary.",
-    )
-    require(
-        isinstance(loaded, list) and loaded == ["0.bias", "0.weight"],
-        f"It returned {loaded!r}, expected ['0.bias', '0.weight']: the sorted names that fit.",
-    )
+    for value in source.state_dict().values():
+        value.copy_(draw.normal(*value.shape) * 3 if value.is_floating_point() else 7)
+    for state in (
+        {**source.state_dict(), "extra.weight": torch.zeros(2)},
+        nn.Sequential(nn.Linear(9, 9)).state_dict(),
+        {"2.bias": torch.zeros(1), "1.running_mean": torch.ones(6), "0.bias": torch.ones(6)},
+    ):
+        net = nn.Sequential(
+            *(nn.Linear(4, 6), nn.BatchNorm1d(6), nn.Linear(6, 3)),
+            *(nn.Sequential(nn.Conv2d(3, 4, 1), nn.Linear(4, 3)), nn.Linear(2, 2, bias=False)),
+            nn.Linear(3, 2),
+        )
+        net[3].eval()
+        net[0].weight.requires_grad_(False)
+        own = {name: value.clone() for name, value in net.state_dict().items()}
+        given = {name: value.clone() for name, value in state.items()}
+        fitting = sorted(k for k, v in given.items() if k in own and own[k].shape == v.shape)
+        loaded = call(answer, net, state, changes=("values", "modules"))
+        require(
+            list(state) == list(given) and all(torch.equal(state[k], given[k]) for k in given),
+            "The state that was passed in has changed: build a new dictionary.",
+        )
+        _require_loaded(net, own, state, fitting)
+        name = "load_matching(net, state)"
+        names = [as_text(part, f"An entry of {name}") for part in as_list(loaded, name)]
+        _require_names(names, fitting, state)
     return "And you know what was loaded."
+
+
+def _require_loaded(
+    net: nn.Module, own: dict[str, Tensor], state: dict[str, Tensor], fitting: list[str]
+) -> None:
+    now = net.state_dict()
+    require(list(now) == list(own), "The entries of net.state_dict() are not those of before.")
+    for name, before in own.items():
+        value = now[name]
+        if name in fitting:
+            buffer = name not in dict(net.named_parameters())
+            require(
+                torch.equal(value.to(before.dtype), state[name].to(before.dtype)),
+                f"{name!r} fits by name and shape, and was not loaded."
+                + " It is a buffer: state_dict() has these, too." * buffer,
+            )
+            require(
+                value.data_ptr() != state[name].data_ptr(),
+                f"{name!r} of net now lies in the memory of state: training net would change "
+                "state. Copy the numbers, as load_state_dict does without assign.",
+            )
+            continue
+        unlike = f"{tuple(before.shape)} in net"
+        why = f"is not in state. It is {unlike}"
+        if name in state:
+            why = f"has shape {unlike} and {tuple(state[name].shape)} in state: it does not fit"
+        require(
+            value.shape == before.shape and torch.equal(value, before),
+            f"{name!r} of net has changed, though it {why}.",
+        )
+
+
+def _require_names(names: list[str], fitting: list[str], state: dict[str, Tensor]) -> None:
+    extra, missing = set(names) - set(fitting), set(fitting) - set(names)
+    if extra:
+        first = min(extra)
+        where = "fits in no place of net" if first in state else "is not in state"
+        raise Wrong(f"The names that it returned include {first!r}, which {where}.")
+    if missing:
+        raise Wrong(f"The names that it returned lack {min(missing)!r}, which was loaded.")
+    require(len(names) == len(fitting), "A name was returned twice.")
+    require(
+        names == fitting, f"The names should be sorted, and they begin with {plain(names[:3])}."
+    )
