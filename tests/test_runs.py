@@ -136,6 +136,15 @@ def test_the_kernels_of_a_killed_run_end_by_themselves(run, tmp_path: Path):
         time.sleep(0.1)
 
 
+def test_a_copy_beside_the_chapters_is_no_test():
+    ignored = {
+        name: order.pytest_ignore_collect(ROOT / "notebooks" / f"{name}.ipynb")
+        for name in ("01_tensors", "01_tensors copy", "Untitled")
+    }
+    assert ignored == {"01_tensors": None, "01_tensors copy": True, "Untitled": True}
+    assert order.pytest_ignore_collect(ROOT / "elsewhere" / "sample.ipynb") is None
+
+
 def test_the_longest_files_come_first(monkeypatch, tmp_path: Path):
     record = tmp_path / "tests.json"
     record.write_text('{"files": {"a.py": 1, "b.py": 30, "c.py": 4}}')

@@ -30,6 +30,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import helpers
+from book import notebooks
 from tests.benchmarks import suite
 from tests.benchmarks.precision import ratios
 from tests.site.browsing import SITE, chromium, served
@@ -214,7 +215,7 @@ def speed() -> None:
 def budgets() -> None:
     print(ROW.format("notebook", "seconds", "peak MiB"))
     chapters: dict[str, dict[str, float]] = {}
-    for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")):
+    for path in notebooks.chapters():
         seconds, memory = notebook(path)
         chapters[path.stem] = {"seconds": round(seconds, 1), "peak_mib": round(memory)}
         print(ROW.format(path.stem, f"{seconds:.1f}", f"{memory:.0f}"), flush=True)
