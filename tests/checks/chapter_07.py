@@ -450,7 +450,7 @@ WRONG = {
         (NoShift, "The shift is missing"),
         (OneForAll, "for each of the 3 features"),
         (ALinearLayer, "weight has shape (3, 3)"),
-        (Detached, "no graph, so nothing can be learned"),
+        (Detached, "has no gradient for the scale"),
         (InPlace, "in-place operation"),
         (Frozen, "never trained"),
         (Buffers, "lists 1 tensors, and 2 are asked for"),
@@ -472,7 +472,7 @@ WRONG = {
         (FirstTwoSizesOnly, "finds 2 linear layers, and 3 are asked for"),
         (ChangesItsInput, "in-place operation"),
         (CutInTheMiddle, "no gradient"),
-        (WithBatchNorm, "6 parameters besides"),
+        (WithBatchNorm, "2 parameters besides"),
     ],
     "07.3": [
         (leaves_hooks, "left on the network"),
