@@ -98,7 +98,8 @@ def _gap_mistakes(x: float, here: float, expected: float, dtype: torch.dtype) ->
     }
     if math.frexp(here)[0] not in (0.5, -0.5):
         found[
-            f"gap({x}, {dtype}) is eps times the number. Between two powers of 2 all gaps are equal."
+            f"gap({x}, {dtype}) is eps times the number. Between two powers of 2, all gaps are "
+            "equal."
         ] = eps * abs(x)
     if abs(here) >= 2:
         found[

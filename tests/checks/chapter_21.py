@@ -409,7 +409,7 @@ WRONG = {
         (always_eps, "It grows with the number"),
         (
             eps_times_x,
-            "gap(5.0, torch.bfloat16) is eps times the number. Between two powers of 2 all gaps are equal",
+            "gap(5.0, torch.bfloat16) is eps times the number",
         ),
         (below, "the step to the next smaller number"),
         (towards_zero, "the distance to the next smaller number"),
