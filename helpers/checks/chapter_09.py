@@ -4,110 +4,329 @@ import math
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from helpers.checks.machinery import call, close, exercise, require
+from helpers.checks.machinery import (
+    Draw,
+    as_float,
+    as_function,
+    as_list,
+    call,
+    compare,
+    describe,
+    diagnose,
+    exercise,
+    require,
+    run,
+    same,
+)
 
 
-@exercise("09.1")
+@exercise(
+    "09.1",
+    hints=(
+        "One unit adds up as many products as it has inputs, and ReLU throws half of the square "
+        "away. What must the variance of a weight be, so that the sum keeps its size?",
+        "The fan-in is the product of all sizes but the first: math.prod(shape[1:]). The variance "
+        "is 2 over it, and the standard deviation the root of that.",
+    ),
+)
 def kaiming_std(answer: Any) -> str:
-    for shape, fan_in, fan_out in (((64, 100), 100, 64), ((32, 16, 3, 5), 240, 480)):
-        value = float(call(answer, shape))
-        name = f"kaiming_std({shape})"
-        require(
-            abs(value - 2 / fan_in) > 1e-6,
-            f"{name} gave the variance: the standard deviation is its root.",
-        )
-        require(
-            abs(value - math.sqrt(2 / fan_out)) > 1e-6,
-            f"{name} used the fan-out: a unit sums over its inputs, shape[1:].",
-        )
-        require(
-            abs(value - math.sqrt(1 / fan_in)) > 1e-6,
-            f"{name} lacks the gain of ReLU, the 2 under the root.",
-        )
-        require(
-            abs(value - math.sqrt(2 / shape[1])) > 1e-6 or len(shape) == 2,
-            f"{name} forgot the kernel: each output sums over inputs × height × width.",
-        )
-        require(
-            abs(value - math.sqrt(2 / fan_in)) < 1e-6,
-            f"{name} gave {value:.4f}, expected {math.sqrt(2 / fan_in):.4f}.",
+    for shape in (
+        *((64, 100), (32, 16, 3, 5), (7, 1), (1, 6), (8, 3, 1, 1)),
+        torch.Size([10, 4, 5, 2]),
+    ):
+        fan_in, kernel = math.prod(shape[1:]), math.prod(shape[2:])
+        fan_out = shape[0] * kernel
+        compare(
+            call(answer, shape),
+            math.sqrt(2 / fan_in),
+            f"kaiming_std({tuple(shape)})",
+            typical={
+                "This is the variance: the standard deviation is its root.": 2 / fan_in,
+                "The fan-out was used: a unit sums over its inputs, shape[1:].": math.sqrt(
+                    2 / fan_out
+                ),
+                "The gain of ReLU is missing, the 2 under the root.": math.sqrt(1 / fan_in),
+                "The gain stands outside the root twice as large as it should be: it is √2.": (
+                    2 / math.sqrt(fan_in)
+                ),
+                "The kernel is missing: each output sums over inputs × height × width.": math.sqrt(
+                    2 / shape[1]
+                ),
+                "The outputs are counted, too: a unit sums over its inputs alone, shape[1:].": (
+                    math.sqrt(2 / math.prod(shape))
+                ),
+                "The number of outputs stands under the root, and that of inputs is asked for.": (
+                    math.sqrt(2 / shape[0])
+                ),
+                "This is Xavier's spread, which averages fan-in and fan-out: Kaiming's takes the "
+                "fan-in alone.": math.sqrt(2 / (fan_in + fan_out)),
+                "This is the limit of the uniform distribution: the standard deviation of the "
+                "normal one is asked for.": math.sqrt(6 / fan_in),
+                "It is divided, not multiplied: 2 / fan-in under the root.": math.sqrt(2 * fan_in),
+                "The fraction is upside down: 2 / fan-in under the root.": math.sqrt(fan_in / 2),
+                "Height and width of the kernel alone are counted: the input channels belong to "
+                "it.": math.sqrt(2 / kernel),
+                "Only the height of the kernel is counted: its width belongs to it.": math.sqrt(
+                    2 / math.prod(shape[1:3])
+                ),
+            },
+            hint="It is the root of 2 / fan-in.",
         )
     return "That is what kaiming_normal_ draws with."
 
 
-@exercise("09.2")
-def initialize(answer: Any) -> str:
+def _network() -> nn.Sequential:
+    """Returns a network with every kind of layer that must change, and many that must not."""
     net = nn.Sequential(
         nn.Embedding(200, 50),
         nn.Linear(50, 40),
         nn.ReLU(),
-        nn.Sequential(nn.Linear(40, 30, bias=False), nn.LayerNorm(30)),
+        nn.Sequential(nn.Linear(40, 60, bias=False), nn.LayerNorm(60)),
+        nn.Linear(8, 8),
+        nn.Conv2d(3, 4, 3),
+        nn.BatchNorm2d(4),
+        nn.Bilinear(3, 4, 5),
+        nn.GRU(4, 3),
+        nn.Conv1d(2, 3, 3, bias=False),
+        nn.EmbeddingBag(9, 4),
     )
     with torch.no_grad():
         net[3][1].weight.fill_(7.0)
-    net.apply(answer)
-    first, second = net[1], net[3][0]
-    for layer in (first, second):
-        product = layer.weight @ layer.weight.T
-        require(
-            not close(product, torch.eye(len(product)), 1e-4),
-            "The linear weights are orthogonal with gain 1: the gain should be √2.",
-        )
-        require(
-            close(product, 2 * torch.eye(len(product)), 1e-4),
-            f"The weight of {layer} is not orthogonal with gain √2. apply visits every module: "
-            "ask each with isinstance.",
-        )
-    require(close(first.bias, torch.zeros(40)), "The bias of the linear layer is not zero.")
-    table = net[0].weight.detach()
-    spread, mean = table.std().item(), table.mean().item()
+        net[3][1].bias.fill_(-2.0)
+        for layer in (net[1], net[4]):
+            layer.bias.fill_(0.5)
+    net[5].eval()
+    return net
+
+
+@exercise(
+    "09.2",
+    hints=(
+        "apply hands every module to your function, one after the other, containers and ReLU as "
+        "well. How do you tell which kind it is?",
+        "isinstance(module, nn.Linear) tells. init.orthogonal_(..., gain=math.sqrt(2)), "
+        "init.zeros_ and init.normal_(..., std=0.02) fill a tensor in place. A bias may be None.",
+    ),
+)
+def initialize(answer: Any) -> str:
+    as_function(answer)
+    net = _network()
+    before = {name: value.detach().clone() for name, value in net.state_dict().items()}
+    ids = {name: id(p) for name, p in net.named_parameters()}
+    net.apply(lambda module: run(answer, module, changes=("values", "modules", "entries")))
+    now = dict(net.named_parameters())
+    lost, new = sorted(set(ids) - set(now)), sorted(set(now) - set(ids))
+    require(not lost, f"{'; '.join(lost)} is not a parameter any more: fill it in place.")
     require(
-        0.018 < spread < 0.022 and abs(mean) < 0.002,
-        f"The embedding has mean {mean:.3f} and spread {spread:.3f}, expected 0 and 0.02. Is it "
-        "normal_(..., std=0.02)?",
+        not new, f"There is a new parameter, {'; '.join(new)}: leave a layer without bias as it is."
     )
-    require(
-        close(net[3][1].weight, torch.full((30,), 7.0)),
-        "The layer norm has changed: leave all other modules as they are.",
-    )
+    for name, identity in ids.items():
+        require(
+            id(now[name]) == identity,
+            f"{name} is another tensor than before, which an optimizer would not know: fill it in "
+            "place, with a function of init that ends in an underscore.",
+        )
+    done = set()
+    for name, module in net.named_modules():
+        if isinstance(module, nn.Linear):
+            done |= {f"{name}.weight", f"{name}.bias"}
+            _require_orthogonal(module, before[f"{name}.weight"])
+        elif isinstance(module, nn.Embedding):
+            done.add(f"{name}.weight")
+            _require_normal(module.weight.detach(), before[f"{name}.weight"])
+    for name, value in net.state_dict().items():
+        if name in done:
+            continue
+        kind = type(net.get_submodule(name.rpartition(".")[0])).__name__
+        require(
+            torch.equal(value, before[name]),
+            f"The {name.rpartition('.')[2]} of the {kind} has changed: leave all modules but "
+            "nn.Linear and nn.Embedding as they are.",
+        )
     return "One function, any network."
 
 
-@exercise("09.3")
+def _require_orthogonal(layer: nn.Linear, before: Tensor) -> None:
+    weight = layer.weight.detach()
+    rows, columns = weight.shape
+    short = weight @ weight.T if rows <= columns else weight.T @ weight
+    eye = torch.eye(len(short))
+    name = f"nn.Linear({columns}, {rows}{', bias=False' if layer.bias is None else ''})"
+    require(
+        not torch.equal(weight, before),
+        f"The weight of {name} has not changed. apply visits every module: ask each with "
+        "isinstance, and fill the weight in place.",
+    )
+    gain = float(short.diagonal().mean())
+    if same(short, gain * eye, 1e-3):
+        why = {1.0: ": gain=math.sqrt(2) is missing", 4.0: ": the gain is √2, not 2"}
+        require(
+            abs(gain - 2) < 1e-3,
+            f"The weight of {name} is orthogonal with gain {math.sqrt(gain):.4g}, and √2 is asked "
+            f"for{why.get(round(gain, 3), '')}.",
+        )
+    require(
+        same(short, 2 * eye, 1e-3),
+        f"The weight of {name} is not orthogonal with gain √2: init.orthogonal_ makes it so.",
+    )
+    if layer.bias is not None:
+        bias = layer.bias.detach()
+        require(
+            not bool((bias == 0.5).all()), f"The bias of {name} has not changed: it should be zero."
+        )
+        require(not bias.any(), f"The bias of {name} is {float(bias[0]):.4g} at [0], and not zero.")
+
+
+def _require_normal(table: Tensor, before: Tensor) -> None:
+    name = "The embedding"
+    require(not torch.equal(table, before), f"{name} has not changed: fill its weight in place.")
+    spread, mean = float(table.std()), float(table.mean())
+    known = {
+        0.02**2: "0.02 is the standard deviation, and its square was taken for it",
+        math.sqrt(0.02): "0.02 is the standard deviation, and its root was taken for it",
+    }
+    for wrong, why in known.items():
+        require(abs(spread / wrong - 1) > 0.1, f"{name} has spread {spread:.3g}: {why}.")
+    require(
+        abs(spread - 1) > 0.1,
+        f"{name} has spread {spread:.3g}, as normal_ gives it without std: its second argument is "
+        "the mean, so write std=0.02.",
+    )
+    require(
+        abs(spread - 0.02) < 0.002 and abs(mean) < 0.002,
+        f"{name} has mean {mean:.3g} and spread {spread:.3g}, and 0 and 0.02 are asked for.",
+    )
+    beyond = float((table.abs() > 0.04).double().mean())
+    require(
+        0.03 < beyond < 0.06,
+        f"{name} has spread 0.02 and is not normal: {beyond:.1%} of its numbers lie beyond two "
+        "standard deviations, and 4.6% should.",
+    )
+
+
+class _Crossed(nn.Module):
+    """Runs its layers in another order than they are registered."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last = nn.Linear(7, 2)
+        self.body = nn.ModuleDict({"right": nn.Linear(4, 4), "left": nn.Linear(4, 3)})
+        self.act = nn.Tanh()
+
+    def forward(self, x: Tensor) -> Tensor:
+        left = self.act(self.body["left"](x))
+        return self.last(torch.cat([left, self.body["right"](x)], dim=-1))
+
+
+@exercise(
+    "09.3",
+    hints=(
+        "Who sees the outputs in the order in which they come, while net(x) runs? Which modules "
+        "does it have to be attached to?",
+        "For each nn.Linear in net.modules(), register_forward_hook with a function of (module, "
+        "inputs, output) that appends output.std().item() to a list. Remove the handles.",
+    ),
+)
 def spreads(answer: Any) -> str:
-    torch_state = torch.get_rng_state()
-    torch.manual_seed(5)
-    net = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Sequential(nn.Linear(8, 9), nn.Linear(9, 3)))
-    x = torch.randn(20, 6)
-    torch.set_rng_state(torch_state)
-    first = net[0](x)
-    second = net[2][0](first.relu())
-    third = net[2][1](second)
-    expected = [t.std().item() for t in (first, second, third)]
-    found = call(answer, net, x)
-    require(isinstance(found, list), f"A list is asked for, got {type(found).__name__}.")
-    left = sum(len(module._forward_hooks) for module in net.modules())
-    require(left == 0, f"{left} hooks are left on the network: remove each by its handle.")
-    require(
-        len(found) == 3,
-        f"It has {len(found)} entries, the network has 3 linear layers, one of them inside another "
-        "module.",
+    draw = Draw(5)
+    nested = nn.Sequential(
+        nn.Linear(6, 8),
+        nn.ReLU(),
+        nn.Sequential(nn.Linear(8, 9), nn.Linear(9, 3)),
+        nn.Sigmoid(),
+        nn.Linear(3, 2),
     )
-    require(
-        all(isinstance(value, float) for value in found),
-        "The entries should be floats: .item() takes the number out of a tensor.",
-    )
-    require(
-        not close(
-            torch.tensor(found),
-            torch.tensor([m.weight.std().item() for m in (net[0], net[2][0], net[2][1])]),
-        ),
-        "These are the spreads of the weights: the outputs are asked for.",
-    )
-    require(
-        close(torch.tensor(found), torch.tensor(expected)),
-        f"It gave {[round(v, 3) for v in found]}, expected {[round(v, 3) for v in expected]}.",
-    )
+    nested[1].eval()  # one module in another mode than the rest
+    flat = nn.Sequential(nn.Linear(5, 4, bias=False), nn.Tanh(), nn.Linear(4, 1), nn.Flatten())
+    for net, shape in ((nested, (20, 6)), (_Crossed(), (30, 4)), (flat, (2, 7, 5))):
+        with torch.no_grad():
+            for parameter in net.parameters():
+                parameter.copy_(draw.normal(*parameter.shape))
+        _compare_spreads(answer, net, draw.normal(*shape) + 0.5)
     return "Now you can see a signal die."
+
+
+def _compare_spreads(answer: Any, net: nn.Module, x: Tensor) -> None:
+    inputs: list[Tensor] = []
+    outputs: dict[nn.Module, Tensor] = {}
+    everything: list[Tensor] = []
+
+    def note(module: nn.Module, given: tuple[Tensor, ...], output: Tensor) -> None:
+        everything.append(output.detach())
+        if isinstance(module, nn.Linear):
+            inputs.append(given[0].detach())
+            outputs[module] = output.detach()
+
+    handles = [m.register_forward_hook(note) for m in net.modules() if not list(m.children())]
+    with torch.no_grad():
+        net(x)
+    for handle in handles:
+        handle.remove()
+    foreign = next(iter(outputs)).register_forward_hook(lambda module, given, output: None)
+    try:
+        result = call(answer, net, x)
+    finally:
+        foreign.remove()
+    kind = type(net).__name__.removeprefix("_")
+    name = f"spreads(net, x), for a {kind} with {len(outputs)} linear layers,"
+    found = as_list(result, name)
+    numbers = torch.tensor(
+        [as_float(v, f"Entry {i} of {name}") for i, v in enumerate(found)], dtype=torch.float64
+    )
+    values = list(outputs.values())
+    registered = [outputs[m] for m in net.modules() if m in outputs]
+    expected = _list(values, lambda o: o.std())
+    if same(numbers, _list(values, lambda o: o.std(correction=0)), 1e-4):
+        return  # divided by N in place of N - 1, as the statement allows
+    diagnose(
+        numbers,
+        {
+            "These are the spreads of the weights: the outputs are asked for.": _list(
+                list(outputs), lambda m: m.weight.detach().std()
+            ),
+            "These are in the order of the modules in the network: the order of computation is "
+            "asked for. Append each when its hook runs.": _list(registered, lambda o: o.std()),
+            "These are in the order of the modules in the network: the order of computation is "
+            "asked for. Append each when its hook is run.": _list(
+                registered, lambda o: o.std(correction=0)
+            ),
+            "These are in the reverse order: the layer that is computed first comes first.": (
+                expected.flip(0)
+            ),
+            "These are variances: the standard deviation is the root.": _list(
+                values, lambda o: o.var()
+            ),
+            "These are the spreads of what goes into the layers: what comes out is asked for.": (
+                _list(inputs, lambda i: i.std())
+            ),
+            "These are means: the standard deviation is asked for.": _list(
+                values, lambda o: o.mean()
+            ),
+            "All modules are listed, and only the nn.Linear layers are asked for.": _list(
+                everything, lambda o: o.std()
+            ),
+            "The spread of each unit was taken and then averaged. One standard deviation of all "
+            "numbers of the output is asked for.": _list(values, lambda o: o.std(0).mean()),
+            "The spread within each sample was taken and then averaged. One standard deviation of "
+            "all numbers of the output is asked for.": _list(values, lambda o: o.std(-1).mean()),
+            "Linear layers inside other modules are missing: net.modules() finds all.": _list(
+                [outputs[m] for m in net.children() if m in outputs], lambda o: o.std()
+            ),
+            "Only the last output is measured.": expected[-1:],
+            "Only the first output is measured.": expected[:1],
+        },
+        1e-4,
+        unlike=expected,
+    )
+    require(
+        len(numbers) == len(expected),
+        f"{name} gave {describe(found)}: one number for each linear layer, wherever it lies in the "
+        "network, is asked for.",
+    )
+    compare(numbers, expected, name, 1e-4)
+
+
+def _list(values: list, function: Any) -> Tensor:
+    return torch.tensor([float(function(value)) for value in values], dtype=torch.float64)
