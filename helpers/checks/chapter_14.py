@@ -1,96 +1,314 @@
-"""Checks of chapter 14, Losses."""
+"""Checks of chapter 14, losses."""
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
-from helpers.checks.machinery import Wrong, call, exercise, require, require_tensor
+from helpers.checks.machinery import (
+    Draw,
+    Wrong,
+    as_integer,
+    as_numbers,
+    as_tensor,
+    call,
+    compare,
+    exercise,
+    forbid,
+    plain,
+    require,
+    require_gradients,
+)
 
 
-@exercise("14.1")
+def _one_loss(result: Any, name: str) -> Tensor:
+    """Returns a loss as a 0-d tensor, with its graph."""
+    found = as_tensor(result, name, dtype="float")
+    require(
+        found.numel() == 1,
+        f"{name} has shape {tuple(found.shape)}, and one number is asked for: take the mean.",
+    )
+    return found.reshape(())
+
+
+@exercise(
+    "14.1",
+    hints=(
+        "The cross-entropy of a sample is -log of the probability of its label. Written with "
+        "logits, the softmax's fraction becomes a difference. Which part of it can overflow?",
+        "It is logits.logsumexp(dim=1) - logits[torch.arange(N), labels] for each sample: "
+        "logsumexp subtracts the largest logit before it exponentiates. Then take the mean.",
+    ),
+)
 def cross_entropy(answer: Any) -> str:
-    torch.manual_seed(3)
-    logits, labels = torch.randn(6, 4), torch.tensor([0, 3, 1, 1, 2, 0])
-    expected = F.cross_entropy(logits, labels)
-    value = require_tensor(call(answer, logits, labels), "cross_entropy(logits, labels)", ())
-    require(
-        not torch.isclose(value, 6 * expected),
-        "That is the sum over the samples: take the mean.",
+    draw = Draw(1)
+    for n, k, dtype in ((6, 4, None), (1, 3, None), (5, 2, torch.float64), (4, 9, None)):
+        logits = 2 * draw.normal(n, k, dtype=dtype or torch.float32) + 1
+        labels = draw.integers(0, k, n)
+        name = f"cross_entropy(logits, labels), for logits of shape ({n}, {k}),"
+        _compare_cross_entropy(answer, logits, labels, name)
+    for rows, labels in (
+        ([[1000.0, 0.0], [-1000.0, 0.0]], [0, 1]),
+        ([[1000.0, 0.0, 5.0], [0.0, 1.0, -1000.0]], [1, 2]),
+        ([[-1000.0, -1001.0], [-1000.0, -1000.0], [40.0, 0.0]], [1, 0, 1]),
+        ([[1000.0, 999.0, 1000.0]], [1]),
+    ):
+        name = f"cross_entropy(logits, {labels}), for logits = {rows},"
+        _compare_cross_entropy(answer, torch.tensor(rows), torch.tensor(labels), name)
+    forbid(
+        answer,
+        names={
+            word: f"The loss is right, but {word} of PyTorch is in the code. Write it from the "
+            "logits: logsumexp, and the logit of the label."
+            for word in (
+                *("cross_entropy", "CrossEntropyLoss", "log_softmax", "LogSoftmax", "softmax"),
+                *("Softmax", "softmin", "Softmin"),
+            )
+        },
     )
-    require(not torch.isclose(value, -expected), "The sign is reversed: a loss is positive.")
-    require(
-        torch.isclose(value, expected, atol=1e-5),
-        f"It gave {value:.4f}, expected {expected:.4f}.",
-    )
-    large = torch.tensor([[1000.0, 0.0], [-1000.0, 0.0]])
-    value = answer(large, torch.tensor([0, 1]))
-    require(
-        bool(value.isfinite()),
-        f"Logits of 1000 gave {value}: exp(1000) is infinite. logsumexp subtracts the largest "
-        "first.",
-    )
-    require(abs(float(value)) < 1e-6, f"Logits of 1000, both right, cost {value}, expected 0.")
     return "And it never overflows."
 
 
-@exercise("14.2")
+def _compare_cross_entropy(answer: Any, logits: Tensor, labels: Tensor, name: str) -> None:
+    logits = logits.clone().requires_grad_()
+    value = _one_loss(call(answer, logits, labels), name)
+    if not value.isfinite():
+        raise Wrong(
+            f"{name} is {float(value):g}: exp of a large logit is infinite, and the logarithm of a "
+            "probability that is rounded to 0 is, too. logsumexp subtracts the largest logit first."
+        )
+    v, right = logits.detach(), logits.detach()[torch.arange(len(labels)), labels]
+    losses = v.logsumexp(1) - right
+    expected = F.cross_entropy(logits, labels)
+    compare(
+        value,
+        expected,
+        name,
+        tolerance=1e-5,
+        typical={
+            "That is the sum over the samples: take the mean.": losses.sum(),
+            "The sign is reversed: a loss is positive.": -losses.mean(),
+            "That is the mean over samples and classes: the sum over the classes belongs to each "
+            "sample, and the mean runs over the samples.": losses.mean() / v.shape[1],
+            "The sums run over the samples, dim 0: those of the softmax run over the classes, "
+            "dim=1.": (v.logsumexp(0)[labels] - right).mean(),
+            "One sum was taken over the whole table: each sample needs its own, dim=1.": (
+                (v.logsumexp((0, 1)) - right).mean()
+            ),
+            "That is the mean of -p, without the logarithm.": -losses.neg().exp().mean(),
+            "That is the mean probability of the labels: take -log of each.": (
+                losses.neg().exp().mean()
+            ),
+            "The logarithm was taken of the mean probability: take it of each sample's, then the "
+            "mean.": -losses.neg().exp().mean().log(),
+            "The logit of the label is not subtracted.": v.logsumexp(1).mean(),
+            "That is only -logit of the label: the logarithm of the sum of exp over the classes "
+            "belongs to it.": -right.mean(),
+            "This logarithm is to the base 2: torch.log is natural.": losses.mean() / math.log(2),
+            "The largest logit was subtracted and not put back: log(sum(exp(x - m))) + m.": (
+                ((v - v.amax(1, keepdim=True)).logsumexp(1) - right).mean()
+            ),
+            "The logits were clamped, so that large ones lose what tells them apart. Subtract the "
+            "largest of each row instead.": F.cross_entropy(v.clamp(-80, 80), labels),
+        },
+        hint="It is the mean of logsumexp over the classes, minus the logit of the label.",
+    )
+    require_gradients(value, expected, {"the logits": logits}, name)
+
+
+@exercise(
+    "14.2",
+    hints=(
+        "Is the prediction too low or too high? Each side has its weight, and both give a positive "
+        "loss. How do you choose by element without an if?",
+        "With d = target - prediction, torch.maximum(tau * d, (tau - 1) * d) takes the right side "
+        "for each element; torch.where(d >= 0, ...) does it, too. Then .mean().",
+    ),
+)
 def pinball(answer: Any) -> str:
-    prediction, target = torch.tensor([1.0, 4.0, 2.0]), torch.tensor([3.0, 1.0, 2.0])
-    expected = (0.9 * 2 + 0.1 * 3) / 3
-    value = float(call(answer, prediction, target, 0.9))
-    require(
-        abs(value - (0.1 * 2 + 0.9 * 3) / 3) > 1e-5,
-        "The two sides are exchanged: tau weighs predictions that are too low.",
-    )
-    require(value > 0, f"It gave {value:.3f}: a loss is not negative. Look at the signs.")
-    require(abs(value - 3 * expected) > 1e-5, "That is the sum: take the mean.")
-    require(abs(value - expected) < 1e-5, f"It gave {value:.3f}, expected {expected:.3f}.")
-    half = float(answer(prediction, target, 0.5))
-    require(
-        abs(half - F.l1_loss(prediction, target).item() / 2) < 1e-5,
-        "At tau = 0.5 it should be half the L1 loss.",
-    )
+    draw = Draw(2)
+    cases = [(torch.tensor([1.0, 4.0, 2.0]), torch.tensor([3.0, 1.0, 2.5]))]
+    for shape, dtype in (((20,), torch.float64), ((1,), torch.float32), ((6, 3), torch.float32)):
+        cases.append((draw.normal(*shape, dtype=dtype), 2 * draw.normal(*shape, dtype=dtype)))
+    for prediction, target in cases:
+        for tau in (0.9, 0.5, 0.25):
+            prediction = prediction.detach().clone().requires_grad_()
+            name = f"pinball(prediction, target, {tau}), for shape {tuple(prediction.shape)},"
+            value = _one_loss(call(answer, prediction, target, tau), name)
+            d = target - prediction
+            low, high = d.clamp(min=0), (-d).clamp(min=0)
+            expected = (tau * low + (1 - tau) * high).mean()
+            compare(
+                value, expected, name, typical=_pinball_mistakes(d.detach(), tau),
+                hint="A prediction below the target costs tau times the difference, one above it "
+                "1 - tau times.",
+            )  # fmt: skip
+            require_gradients(value, expected, {"the prediction": prediction}, name)
     return "Its minimum is the quantile."
 
 
-@exercise("14.3")
+def _pinball_mistakes(d: Tensor, tau: float) -> dict[str, Tensor]:
+    low, high = d.clamp(min=0), (-d).clamp(min=0)
+    loss = tau * low + (1 - tau) * high
+    return {
+        "The two sides are exchanged: tau weighs predictions that are too low.": (
+            ((1 - tau) * low + tau * high).mean()
+        ),
+        "That is the sum: take the mean.": loss.sum(),
+        "Predictions that are too high cost less than nothing: a loss is not negative. It is "
+        "(1 - tau) * (prediction - target) there.": (tau * low - (1 - tau) * high).mean(),
+        "All signs are reversed: a loss is not negative.": -loss.mean(),
+        "The smaller of the two sides was taken: the larger one is the loss.": (
+            torch.minimum(tau * d, (tau - 1) * d).mean()
+        ),
+        "Both sides have the weight tau: above the target it is 1 - tau.": (
+            (tau * (low + high)).mean()
+        ),
+        "This is L1: each side has a weight of its own.": d.abs().mean(),
+        "Predictions that are too high cost nothing: they cost 1 - tau times the difference.": (
+            (tau * low).mean()
+        ),
+        "The differences are squared: the pinball loss is linear on both sides.": (
+            (tau * low**2 + (1 - tau) * high**2).mean()
+        ),
+        "It is twice as much as it should be.": 2 * loss.mean(),
+    }
+
+
+@exercise(
+    "14.3",
+    hints=(
+        "If a class has c samples of weight w, its total weight is c · w. Which w makes that the "
+        "same for all classes, and which total makes the samples' mean 1?",
+        "With K classes that occur and N labels, w = N / (K * c). torch.bincount(labels, "
+        "minlength=classes) counts; a count of 0 must not be divided by, and its class gets 0.",
+    ),
+)
 def balanced_weights(answer: Any) -> str:
-    labels = torch.tensor([0, 0, 0, 0, 0, 0, 1, 1, 3])
-    weights = require_tensor(call(answer, labels, 5), "balanced_weights(labels, 5)", (5,)).float()
-    require(
-        bool(weights.isfinite().all()),
-        "A class without samples got no finite weight: do not divide by 0.",
-    )
-    require(
-        weights[2] == 0 and weights[4] == 0,
-        f"Classes without samples got {weights[2]:.2f} and {weights[4]:.2f}, expected 0.",
-    )
-    total = weights * torch.tensor([6, 2, 0, 1, 0])
-    require(
-        torch.allclose(total[[0, 1]], total[3].expand(2)),
-        "The classes do not have the same total weight over the labels: divide by their counts.",
-    )
-    mean = (total.sum() / 9).item()
-    require(
-        abs(mean - 1) < 1e-5,
-        f"The weights of the samples average {mean:.3f}, expected 1.",
-    )
+    for labels, classes in (
+        ([0, 0, 0, 0, 0, 1, 1, 3], 5),
+        ([2, 0, 1, 1], 3),
+        ([1, 1, 1], 2),
+        ([4, 4, 0, 4, 4, 2, 2], 7),
+        ([0, 0], 1),
+    ):
+        counts = [labels.count(k) for k in range(classes)]
+        n, present = len(labels), sum(c > 0 for c in counts)
+        name = f"balanced_weights({labels}, {classes})"
+        given = torch.tensor(labels)
+        weights = as_numbers(call(answer, given, classes), name)
+        require(
+            len(weights) == classes,
+            f"{name} has {len(weights)} weights, and one for each of {classes} classes is asked "
+            "for, also for those without samples: bincount has minlength.",
+        )
+        require(
+            all(map(math.isfinite, weights)),
+            f"{name} is {plain(weights)}: it divides by 0 for a class without samples, whose "
+            "weight should be 0.",
+        )
+        compare(
+            weights,
+            [n / (present * c) if c else 0.0 for c in counts],
+            name,
+            typical=_weight_mistakes(counts),
+            hint="Each class that occurs should have the same total weight, N / K of N samples and "
+            "K such classes.",
+        )
     return "Give it to CrossEntropyLoss as weight."
 
 
-@exercise("14.4")
+def _weight_mistakes(counts: Sequence[int]) -> dict[str, Any]:
+    c = torch.tensor(counts, dtype=torch.float64)
+    there, n = c > 0, c.sum()
+
+    def where(values: Tensor) -> Tensor:
+        return torch.where(there, values, 0.0)
+
+    inverse = where(1 / c.clamp(min=1))
+    rest = where((n - c) / n)
+    return {
+        "All classes were counted, also those without samples: K is the number of classes that "
+        "occur.": where(n / (len(counts) * c.clamp(min=1))),
+        "Each class has the same total weight, but the weights of the samples do not average 1: "
+        "multiply 1 / count by N / K.": inverse,
+        "Each class has the same total weight, 1 / K, but the weights of the samples do not "
+        "average 1: multiply by N.": inverse / there.sum(),
+        "Each class has the same total weight, N: with K classes, that is K times too much for a "
+        "mean of 1.": n * inverse,
+        "The weights add up to 1. The weights of the samples should average 1: N / (K * count).": (
+            inverse / inverse.sum()
+        ),
+        "The weights of the classes average 1. Those of the samples should: each class counts as "
+        "often as it has samples.": inverse / inverse.sum() * there.sum(),
+        "The weights of all classes average 1. Those of the samples should: each class counts as "
+        "often as it has samples.": inverse / inverse.sum() * len(counts),
+        "Frequent classes weigh more: divide by the count, do not multiply.": c / n,
+        "These are the counts: divide by them.": c,
+        "1 - share makes rare classes heavier, but the totals differ: divide by the count.": rest,
+        "1 - share makes rare classes heavier, but the totals differ: divide by the count. A class "
+        "without samples gets 0.": (n - c) / n,
+        "Classes without samples should get 0: here they were treated as if they had one.": (
+            n / (there.sum() * c.clamp(min=1))
+        ),
+        "The square root of the count was taken: divide by the count itself.": where(
+            n / (there.sum() * c.clamp(min=1).sqrt())
+        ),
+        "Fractions were cut off: // divides without them.": (
+            where(n // (there.sum() * c.clamp(min=1)))
+        ),
+        "The most frequent class has weight 1. The weights of the samples should average 1.": (
+            inverse * c.max()
+        ),
+    }
+
+
+@exercise(
+    "14.4",
+    hints=(
+        "CTC merges equal neighbours and then drops blanks. How must it say [1, 1], so that two "
+        "letters remain?",
+        "One step for each letter, and one blank between two equal neighbours: count where "
+        "answer[i] == answer[i + 1]. zip(answer, answer[1:]) gives the neighbours.",
+    ),
+)
 def shortest_input(answer: Any) -> str:
-    require(
-        call(answer, [1, 2, 3]) != 7,
-        "Three different letters need 3 steps: blanks are needed between equal letters only.",
-    )
-    for letters, expected in (([1, 2, 3], 3), ([], 0), ([5], 1), ([1, 2, 1], 3)):
-        steps = call(answer, list(letters))
-        require(steps == expected, f"{letters} gave {steps}, expected {expected}.")
-    for letters, expected in (([1, 1], 3), ([2, 2, 2, 1, 1], 8)):
-        steps = call(answer, list(letters))
-        if steps == len(letters):
-            raise Wrong(f"{letters} gave {steps}: equal neighbours need a blank between them.")
-        require(steps == expected, f"{letters} gave {steps}, expected {expected}.")
+    for letters in (
+        *([1, 2, 3], [5], [1, 2, 1], [1, 1], [2, 2, 2, 1, 1], [3, 3, 3, 3], []),
+        *([1, 1, 2, 1, 1], [4, 7, 7, 4, 4, 4, 9]),
+    ):
+        name = f"shortest_input({letters})"
+        steps = as_integer(call(answer, letters), name)
+        pairs = [i for i in range(1, len(letters)) if letters[i] == letters[i - 1]]
+        runs = sum(i == 1 or i - 1 not in pairs for i in pairs)
+        n = len(letters)
+        compare(
+            steps,
+            n + len(pairs),
+            name,
+            tolerance=1e-9,
+            typical={
+                "Equal neighbours need a blank between them: without one, CTC merges them.": n,
+                "Equal neighbours do not save a step, they cost one: the letters are all "
+                "said, with a blank between two equal ones.": n - len(pairs),
+                "A blank was counted before, between and after all letters: it is needed between "
+                "equal neighbours alone.": 2 * n + 1,
+                "A blank was counted between all letters: it is needed between equal neighbours "
+                "alone.": max(2 * n - 1, 0),
+                "A blank was counted after each letter: it is needed between equal neighbours "
+                "alone.": 2 * n,
+                "A letter that comes back later was counted as a repeat: only neighbours need a "
+                "blank.": 2 * n - len(set(letters)),
+                "Three equal letters in a row need two blanks: one between each two of them.": (
+                    n + runs
+                ),
+                "Each pair of equal neighbours costs one more step, not two.": n + 2 * len(pairs),
+                "It is one too many.": n + len(pairs) + 1,
+                "Only the blanks were counted: each letter needs a step, too.": len(pairs),
+            },
+            hint="One step for each letter, and one blank between equal neighbours.",
+        )
     return "CTCLoss is finite from there on."
