@@ -1,21 +1,36 @@
 """Checks of chapter 10, parameter sharing."""
 
-import copy
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from helpers.checks.machinery import (
+    Draw,
     NotAnswered,
+    Wrong,
+    as_class,
+    as_list,
+    as_module,
+    as_text,
     call,
-    close,
+    compare,
     exercise,
     is_stub,
+    plain,
     require,
-    require_subclass,
-    require_tensor,
+    require_gradients,
 )
+
+
+class _Block(nn.Module):
+    """Has a parameter of its own besides that of a layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(5, 5))
+        self.inner = nn.Linear(5, 5)
 
 
 def _network() -> nn.Sequential:
@@ -26,89 +41,353 @@ def _network() -> nn.Sequential:
     return net
 
 
-@exercise("10.1")
-def ties(answer: Any) -> str:
-    found = call(answer, nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2)))
-    require(list(found) == [], f"Without shared parameters it gave {found!r}, expected [].")
+def _networks() -> list[tuple[str, nn.Module]]:
+    """Returns networks with and without ties, and what to call them."""
     equal = nn.Sequential(nn.Linear(3, 3, bias=False), nn.Linear(3, 3, bias=False))
     equal[1].weight = nn.Parameter(equal[0].weight.detach().clone())
-    require(
-        list(call(answer, equal)) == [],
-        "It takes two parameters of equal values for one. Compare with `is`, or by id.",
-    )
-    found = call(answer, _network())
-    require(
-        isinstance(found, list) and all(isinstance(group, list | tuple) for group in found),
-        "A list of lists of names is asked for.",
-    )
-    groups = sorted(sorted(group) for group in found)
-    require(
-        groups != [],
-        "It found no ties. named_parameters() hides them: pass remove_duplicate=False.",
-    )
-    expected = [["1.bias", "3.bias"], ["1.weight", "3.weight"]]
-    require(groups == expected, f"It gave {groups}, expected {expected}.")
+    thrice = nn.Sequential(*(nn.Linear(5, 5) for _ in range(3)), _Block())
+    for layer in (thrice[1], thrice[2], thrice[3].inner):
+        layer.weight = thrice[0].weight
+    thrice[3].weight = nn.Parameter(thrice[0].weight.detach().clone())
+    shared = nn.Linear(2, 2)
+    twice = nn.Sequential(shared, nn.ReLU(), nn.Sequential(shared, nn.Linear(2, 2)))
+    frozen = _network().requires_grad_(False)
+    root = _Block()
+    root.inner.weight = root.weight
+    views = nn.Sequential(nn.Linear(3, 3, bias=False), nn.Linear(3, 3, bias=False))
+    views[1].weight = nn.Parameter(views[0].weight.detach())
+    return [
+        ("two layers without a tie", nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))),
+        ("two layers of equal values", equal),
+        ("weight and bias of two layers tied", _network()),
+        ("one weight in four layers", thrice),
+        ("one layer in two places", twice),
+        ("frozen tied layers", frozen),
+        ("a parameter of the network itself tied to a layer's", root),
+        ("two parameters on one memory", views),
+    ]
+
+
+@exercise(
+    "10.1",
+    hints=(
+        "Two names belong to one parameter when both lead to the very same object, whatever its "
+        "values. What can you use as the key of a dictionary that collects names?",
+        "names.setdefault(id(parameter), []).append(name) collects them, over "
+        "net.named_parameters(remove_duplicate=False). Keep the lists with more than one name.",
+    ),
+)
+def ties(answer: Any) -> str:
+    for text, net in _networks():
+        found = as_list(call(answer, net), f"ties(net), for a network with {text},")
+        groups = []
+        for group in found:
+            if isinstance(group, set):
+                group = sorted(group, key=str)
+            names = as_list(group, f"A group of ties(net), for a network with {text},")
+            groups.append(sorted(as_text(name, "A name") for name in names))
+        _compare_groups(sorted(groups), _groups(net), net, text)
     return "named_parameters() shows only the first name of each."
 
 
-@exercise("10.2")
+def _groups(net: nn.Module) -> list[list[str]]:
+    """Returns the tied names, by walking through the modules."""
+    where: dict[int, list[str]] = {}
+    for path, module in net.named_modules(remove_duplicate=False):
+        for name, parameter in module._parameters.items():
+            if parameter is not None:
+                where.setdefault(id(parameter), []).append(f"{path}.{name}".removeprefix("."))
+    return sorted(sorted(names) for names in where.values() if len(names) > 1)
+
+
+def _compare_groups(
+    groups: list[list[str]], expected: list[list[str]], net: nn.Module, text: str
+) -> None:
+    if groups == expected:
+        return
+    name = f"For a network with {text}, ties(net) gave {plain(groups)}"
+    require(
+        not expected or bool(groups),
+        f"{name}, and {expected} is asked for. named_parameters() and named_modules() hide second "
+        "names: pass remove_duplicate=False.",
+    )
+    flat = [part for group in groups for part in group]
+    require(
+        not any(len(group) == 1 for group in groups),
+        f"{name}: leave out parameters with a single name.",
+    )
+    parameters = dict(net.named_parameters(remove_duplicate=False))
+    unknown = [part for part in flat if part not in parameters]
+    require(
+        not unknown,
+        f"{name}: {'; '.join(unknown[:1])} is not a name in named_parameters.",
+    )
+    for group in groups:
+        first = parameters[group[0]]
+        others = [parameters[part] for part in group[1:] if parameters[part] is not first]
+        require(
+            not any(o.data_ptr() == first.data_ptr() for o in others),
+            f"{name}. These two look into one memory and are two parameters, each with a gradient "
+            "of its own: compare the objects with `is`, or by id.",
+        )
+        require(
+            not any(o.shape == first.shape and torch.equal(o, first) for o in others),
+            f"{name}. Two parameters of equal values are not one parameter: compare with `is`, or "
+            "by id.",
+        )
+        require(not others, f"{name}: {group} are not all one parameter.")
+    missing = [part for group in expected for part in group if part not in flat]
+    require(
+        not missing or sorted(map(len, groups)) == [2] * len(groups) or len(set(flat)) < len(flat),
+        f"{name}, and {'; '.join(missing[:1])} is missing. named_parameters() and named_modules() "
+        "hide second names: pass remove_duplicate=False.",
+    )
+    require(
+        not missing or len(set(flat)) < len(flat),
+        f"{name}, and {'; '.join(missing[:1])} is missing: all names of a parameter belong into "
+        "its list, and all parameters with several names into the result.",
+    )
+    raise Wrong(
+        f"{name}, and {expected} is asked for: one list for each parameter that has more than one "
+        "name, with all its names."
+    )
+
+
+@exercise(
+    "10.2",
+    hints=(
+        "A decoder with a weight of its own would need the shape (inputs, code). Which view of the "
+        "one weight has that shape?",
+        "Make one nn.Parameter of shape (code, inputs) and two biases of zeros. F.linear(x, "
+        "weight, bias) computes x @ weight.T + bias; for the way back give it weight.T.",
+    ),
+)
 def tied(answer: Any) -> str:
-    require_subclass(answer, nn.Module, "nn.Module")
-    module = answer(7, 3)
-    if is_stub(type(module).forward):
-        raise NotAnswered
-    x = torch.randn(5, 7, generator=torch.Generator().manual_seed(0))
-    y = require_tensor(module(x), "Tied(7, 3)(x)", (5, 7))
-    shapes = sorted(tuple(p.shape) for p in module.parameters())
+    draw = Draw(10)
+    as_class(answer, nn.Module, "nn.Module")
+    for inputs, code, rows in ((7, 3, 5), (4, 6, 1), (5, 5, 3)):
+        name = f"Tied({inputs}, {code})"
+        module = as_module(call(answer, inputs, code), name)
+        if is_stub(type(module).forward):
+            raise NotAnswered
+        x = draw.normal(rows, inputs)
+        named = f"{name}(x), for x of shape {(rows, inputs)},"
+        result = call(module, x)
+        weight, first, second = _three_parameters(module, x, inputs, code, name)
+        _compare_tied(result, x, weight, first * 0, second * 0, named + " freshly made,")
+        with torch.no_grad():
+            weight.copy_(draw.normal(*weight.shape))
+            first.copy_(draw.normal(*first.shape))
+            second.copy_(draw.normal(*second.shape))
+        result = call(module, x)
+        flat = first.reshape(-1), second.reshape(-1)
+        _compare_tied(result, x, weight, *flat, f"With other values in the parameters, {named}")
+        ours = [p.detach().clone().requires_grad_() for p in (weight, first, second)]
+        expected = _autoencode(x, ours[0], ours[1].reshape(-1), ours[2].reshape(-1))
+        labels = "the weight", "the code's bias", "the output's bias"
+        require_gradients(
+            result, expected, list(zip(labels, (weight, first, second), ours, strict=True)), named
+        )
+    one, two = call(answer, 7, 3), call(answer, 7, 3)
     require(
-        shapes.count((3, 7)) + shapes.count((7, 3)) == 1,
-        f"The parameters have shapes {shapes}: there should be one weight, used twice.",
+        not {id(p) for p in one.parameters()} & {id(p) for p in two.parameters()},
+        "Two networks share their parameters: make them in __init__, for each module anew.",
     )
-    require(
-        shapes == [(3,), (3, 7), (7,)],
-        f"The parameters have shapes {shapes}, expected (3, 7) for the weight and (3,) and (7,) "
-        "for the biases.",
-    )
-    weight, code_bias, output_bias = (
-        next(p for p in module.parameters() if tuple(p.shape) == shape)
-        for shape in ((3, 7), (3,), (7,))
-    )
-    require(
-        not code_bias.detach().any() and not output_bias.detach().any(),
-        "The biases should start at zero.",
-    )
-    require(weight.detach().std() > 0, "The weight starts at one value for all: draw it.")
-    linear = x @ weight.T @ weight
-    require(not close(y, linear), "There is no ReLU between encoding and decoding.")
-    require(close(y, (x @ weight.T).relu() @ weight), "It should compute relu(x Wᵀ + b) W + c.")
     return "Half the weights of two layers."
 
 
-@exercise("10.3")
+def _autoencode(x: Tensor, weight: Tensor, first: Tensor, second: Tensor) -> Tensor:
+    return (x @ weight.T + first).clamp(min=0) @ weight + second
+
+
+def _three_parameters(
+    module: nn.Module, x: Tensor, inputs: int, code: int, name: str
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Returns the weight, the code's bias and the output's bias."""
+    parameters = dict(module.named_parameters())
+    shapes = {n: tuple(p.shape) for n, p in parameters.items()}
+    weights = [n for n, p in parameters.items() if p.numel() == code * inputs and p.ndim == 2
+               and min(p.shape) > 1]  # fmt: skip
+    want = f"one weight of shape {(code, inputs)}, and biases of {code} and {inputs} numbers"
+    require(
+        len(weights) < 2,
+        f"{name} has the parameters {shapes}: there should be one weight, used twice.",
+    )
+    require(
+        len(weights) == 1,
+        f"{name} has the parameters {shapes}, and {want} are asked for. Is each a nn.Parameter, "
+        "assigned to self?",
+    )
+    weight = parameters.pop(weights[0])
+    require(
+        tuple(weight.shape) == (code, inputs),
+        f"The weight of {name} has shape {tuple(weight.shape)}, and {(code, inputs)} is asked for.",
+    )
+    biases = list(parameters.values())
+    flat = all(p.ndim == 1 or (p.ndim == 2 and p.shape[0] == 1) for p in biases)
+    require(
+        flat and sorted(p.numel() for p in biases) == sorted((code, inputs)),
+        f"{name} has the parameters {shapes}, and {want} are asked for.",
+    )
+    for label, parameter in module.named_parameters():
+        require(parameter.requires_grad, f"{label} does not require gradients: it is not trained.")
+    for label, bias in parameters.items():
+        require(not bias.detach().any(), f"{label} starts at other numbers than zero.")
+    require(
+        float(weight.detach().std()) > 0,
+        "The weight starts at one number for all, so that all units stay alike: draw it at random.",
+    )
+    if code != inputs:
+        first, second = sorted(biases, key=lambda p: p.numel() != code)
+        return weight, first, second
+    # Of two biases of one size, the output's is the one that is added at the end.
+    before = call(module, x)
+    biases[0].data.add_(1)
+    moved = call(module, x) - before
+    biases[0].data.zero_()
+    last_first = bool((moved - 1).abs().max() < 1e-4)
+    return (weight, biases[1], biases[0]) if last_first else (weight, biases[0], biases[1])
+
+
+def _compare_tied(
+    result: Any, x: Tensor, weight: Tensor, first: Tensor, second: Tensor, name: str
+) -> None:
+    w, b, c = weight.detach(), first.detach().reshape(-1), second.detach().reshape(-1)
+    code = x @ w.T + b
+    compare(
+        result,
+        _autoencode(x, w, b, c),
+        name,
+        tolerance=1e-4,
+        typical={
+            "There is no ReLU between encoding and decoding.": code @ w + c,
+            "There is a ReLU after decoding, too: the output may be negative.": (
+                code.relu() @ w + c
+            ).relu(),
+            "The ReLU comes after decoding: it belongs to the code.": (code @ w + c).relu(),
+            "The output's bias is not added.": code.relu() @ w,
+            "The code's bias is not added.": (x @ w.T).relu() @ w + c,
+            "Neither bias is added.": (x @ w.T).relu() @ w,
+            "The code's bias is added after the ReLU: it belongs before it.": (
+                ((x @ w.T).relu() + b) @ w + c
+            ),
+            "This is the code: decode it, by the transposed weight.": code.relu(),
+            "There is a sigmoid in place of the ReLU.": code.sigmoid() @ w + c,
+            "There is a sigmoid after decoding: the output is not bounded.": (
+                code.relu() @ w + c
+            ).sigmoid(),
+            "There is a tanh in place of the ReLU.": code.tanh() @ w + c,
+            "There is a GELU in place of the ReLU.": F.gelu(code) @ w + c,
+            "Decoding uses the weight as it is: its transpose is asked for.": (
+                lambda: code.relu() @ w.T + c
+            ),
+        },
+        hint="It should compute relu(x Wᵀ + b) W + c.",
+    )
+
+
+@exercise(
+    "10.3",
+    hints=(
+        "The copy has to be independent of net, and the second parameter of the first. Where do "
+        "you put a new parameter, so that the copy finds it under the second name?",
+        "copy.deepcopy(net) keeps the ties. owner, _, attribute = second.rpartition('.') and "
+        "setattr(copy.get_submodule(owner), attribute, nn.Parameter(...clone())) cut one of them.",
+    ),
+)
 def untie(answer: Any) -> str:
-    net = _network()
-    x = torch.randn(5, 4, generator=torch.Generator().manual_seed(0))
-    before, expected = copy.deepcopy(net.state_dict()), net(x)
-    result = call(answer, net, "1.weight", "3.weight")
-    require(isinstance(result, nn.Module), "It should return the new network.")
-    require(
-        net[1].weight is net[3].weight,
-        "The network that was passed in is untied as well: work on a deep copy.",
-    )
-    require(
-        result[1].weight is not result[3].weight,
-        "The two names are still one tensor: give the second a Parameter of its own.",
-    )
-    names = dict(result.named_parameters(remove_duplicate=False))
-    require(
-        isinstance(names.get("3.weight"), nn.Parameter),
-        "'3.weight' is no parameter any more: wrap the copy in nn.Parameter.",
-    )
-    require(close(result(x), expected), "The values have changed: clone them.")
-    with torch.no_grad():
-        result[1].weight.add_(1)
-    require(
-        torch.equal(result[3].weight.detach(), before["3.weight"]),
-        "A change of the first still shows in the second: they share memory. clone() copies.",
-    )
+    draw = Draw(11)
+    _require_untied(answer, _network(), "1.weight", "3.weight", draw.normal(5, 4))
+    _require_untied(answer, _network(), "3.bias", "1.bias", draw.normal(5, 4))
+    thrice = nn.Sequential(*(nn.Linear(5, 5) for _ in range(3)))
+    thrice[1].weight = thrice[2].weight = thrice[0].weight
+    thrice[2].bias = thrice[0].bias
+    _require_untied(answer, thrice, "0.weight", "2.weight", draw.normal(2, 5))
+    root = _Block()
+    root.inner.weight = root.weight
+    _require_untied(answer, root, "inner.weight", "weight", None)
+    frozen = _network()
+    frozen[1].weight.requires_grad_(False)
+    frozen[2].eval()
+    _require_untied(answer, frozen, "1.weight", "3.weight", draw.normal(3, 4))
     return "Two parameters, one value, for now."
+
+
+def _require_untied(answer: Any, net: nn.Module, first: str, second: str, x: Tensor | None) -> None:
+    case = f"untie(net, {first!r}, {second!r})"
+    before = dict(net.named_parameters(remove_duplicate=False))
+    values = {name: p.detach().clone() for name, p in before.items()}
+    modes = {name: m.training for name, m in net.named_modules()}
+    result = call(answer, net, first, second, changes=("modules", "entries"))
+    now = dict(net.named_parameters(remove_duplicate=False))
+    require(
+        all(now.get(name) is p for name, p in before.items()) and len(now) == len(before),
+        "The network that was passed in has changed, and it should stay tied: work on a deep copy.",
+    )
+    result = as_module(result, case)
+    new = dict(result.named_parameters(remove_duplicate=False))
+    require(
+        result is not net and not {id(p) for p in new.values()} & {id(p) for p in now.values()},
+        f"The result of {case} shares parameters with net: work on a deep copy.",
+    )
+    missing = sorted(set(before) - set(new))
+    require(
+        not missing,
+        f"{'; '.join(missing[:1])} is not a parameter of the result any more: wrap the copy in "
+        "nn.Parameter, and give it to the module that owns the name.",
+    )
+    added = sorted(set(new) - set(before))
+    require(not added, f"The result has a new parameter, {'; '.join(added[:1])}.")
+    for name, value in values.items():
+        require(
+            new[name].shape == value.shape and torch.equal(new[name].detach(), value),
+            f"The values of {name} have changed: clone the parameter with its values.",
+        )
+    require(
+        new[first] is not new[second],
+        f"{first} and {second} are still one parameter: give the second name one of its own.",
+    )
+    _require_other_ties(new, before, first, second)
+    require(
+        new[first].data_ptr() != new[second].data_ptr(),
+        f"{first} and {second} are two parameters on one memory: a change of one still shows in "
+        "the other. clone() copies.",
+    )
+    for name, p in before.items():
+        require(
+            new[name].requires_grad == p.requires_grad,
+            f"The requires_grad of {name} was {p.requires_grad} and is {new[name].requires_grad} "
+            "in the result: take it over.",
+        )
+    require(
+        {name: m.training for name, m in result.named_modules()} == modes,
+        "The result is in another mode than net: each module's training belongs to the copy.",
+    )
+    if x is not None:
+        compare(call(result, x), net(x), f"The output of the result of {case}")
+
+
+def _require_other_ties(
+    new: dict[str, Tensor], before: dict[str, Tensor], first: str, second: str
+) -> None:
+    """Demands that the two names alone have been separated."""
+    for one in before:
+        for other in before:
+            if one >= other or {one, other} & {first, second} == {first, second}:
+                continue
+            tied, still = before[one] is before[other], new[one] is new[other]
+            if one in (first, second) or other in (first, second):
+                # A third name may stay with either of the two, though not with neither.
+                third = other if one in (first, second) else one
+                if tied:
+                    require(
+                        new[third] is new[first] or new[third] is new[second],
+                        f"{third} was tied to {first} and {second}, and is tied to neither now: "
+                        "separate the two names alone.",
+                    )
+                    continue
+            require(
+                tied == still or not tied,
+                f"{one} and {other} were tied, and they are not any more: leave all other ties.",
+            )
+            require(tied == still, f"{one} and {other} are tied now, and they were not before.")
