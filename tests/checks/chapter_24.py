@@ -1,67 +1,254 @@
-"""Typical wrong answers to the exercises of chapter 24, and the hint that each must get."""
+"""Right and wrong answers to the exercises of chapter 24, and the hint that each must get."""
 
 import torch
+from torch.autograd import Function
+from torch.nn import functional as F
+
+
+def by_gather(model, images, targets):
+    images = images.detach().clone().requires_grad_()
+    scores = model(images).gather(1, targets.unsqueeze(1))
+    return torch.autograd.grad(scores.sum(), images)[0].abs().amax(dim=1)
+
+
+def by_backward(model, images, targets):
+    x = images.clone()
+    x.requires_grad = True
+    scores = model(x)
+    scores[torch.arange(len(x)), targets].sum().backward()
+    return x.grad.abs().max(dim=1).values
+
+
+def image_by_image(model, images, targets):
+    maps = []
+    for image, target in zip(images, targets, strict=True):
+        x = image.unsqueeze(0).clone().requires_grad_(True)
+        (gradient,) = torch.autograd.grad(model(x)[0, target], x)
+        maps.append(gradient[0].abs().max(0)[0])
+    return torch.stack(maps)
+
+
+def gradient_of(model, images, pick):
+    images = images.clone().requires_grad_()
+    return torch.autograd.grad(pick(model(images)).sum(), images)[0]
+
+
+def own(scores, targets):
+    return scores.gather(1, targets.unsqueeze(1))
 
 
 def explains_the_predicted(model, images, targets):
-    images = images.clone().requires_grad_()
-    scores = model(images).amax(dim=1)
-    return torch.autograd.grad(scores.sum(), images)[0].abs().amax(dim=1)
+    return gradient_of(model, images, lambda s: s.amax(dim=1)).abs().amax(dim=1)
 
 
 def of_the_probability(model, images, targets):
-    images = images.clone().requires_grad_()
-    scores = model(images).softmax(dim=1).gather(1, targets.unsqueeze(1))
-    return torch.autograd.grad(scores.sum(), images)[0].abs().amax(dim=1)
+    return gradient_of(model, images, lambda s: own(s.softmax(1), targets)).abs().amax(dim=1)
+
+
+def of_the_logarithm(model, images, targets):
+    return gradient_of(model, images, lambda s: own(s.log_softmax(1), targets)).abs().amax(dim=1)
+
+
+def of_the_loss(model, images, targets):
+    return gradient_of(model, images, lambda s: F.cross_entropy(s, targets)).abs().amax(dim=1)
 
 
 def signed_maximum(model, images, targets):
-    images = images.clone().requires_grad_()
-    scores = model(images).gather(1, targets.unsqueeze(1))
-    return torch.autograd.grad(scores.sum(), images)[0].amax(dim=1)
+    return gradient_of(model, images, lambda s: own(s, targets)).amax(dim=1)
+
+
+def absolute_after_the_maximum(model, images, targets):
+    return gradient_of(model, images, lambda s: own(s, targets)).amax(dim=1).abs()
 
 
 def all_scores(model, images, targets):
-    images = images.clone().requires_grad_()
-    return torch.autograd.grad(model(images).sum(), images)[0].abs().amax(dim=1)
+    return gradient_of(model, images, lambda s: s).abs().amax(dim=1)
+
+
+def columns_of_all_targets(model, images, targets):
+    return gradient_of(model, images, lambda s: s[:, targets]).abs().amax(dim=1)
+
+
+def first_target(model, images, targets):
+    return gradient_of(model, images, lambda s: s[:, targets[0]]).abs().amax(dim=1)
 
 
 def channels_kept(model, images, targets):
-    images = images.clone().requires_grad_()
-    scores = model(images).gather(1, targets.unsqueeze(1))
-    return torch.autograd.grad(scores.sum(), images)[0].abs()
+    return gradient_of(model, images, lambda s: own(s, targets)).abs()
 
 
-class Deconvnet(torch.autograd.Function):
+def mean_over_channels(model, images, targets):
+    return gradient_of(model, images, lambda s: own(s, targets)).abs().mean(dim=1)
+
+
+def times_the_image(model, images, targets):
+    gradient = gradient_of(model, images, lambda s: own(s, targets))
+    return (gradient * images).abs().amax(dim=1)
+
+
+def mean_of_scores(model, images, targets):
+    return gradient_of(model, images, lambda s: own(s, targets).mean()).abs().amax(dim=1)
+
+
+def fills_the_grad(model, images, targets):
+    images.requires_grad_()
+    own(model(images), targets).sum().backward()
+    return images.grad.abs().amax(dim=1)
+
+
+def hides_that_it_required_gradients(model, images, targets):
+    fills_the_grad(model, images, targets)
+    images.requires_grad_(False)
+    return images.grad.abs().amax(dim=1)
+
+
+def left_in_eval(model, images, targets):
+    return by_gather(model.eval(), images, targets)
+
+
+def not_tracked(model, images, targets):
+    own(model(images), targets).sum().backward()
+    return images.grad.abs().amax(dim=1)
+
+
+class Guided(Function):
     @staticmethod
     def forward(ctx, inputs):
+        ctx.save_for_backward(inputs)
         return inputs.clamp(min=0)
 
+    @staticmethod
+    def backward(ctx, incoming):
+        (inputs,) = ctx.saved_tensors
+        return incoming.clamp(min=0) * (inputs > 0)
+
+
+class SavesTheOutput(Function):
+    @staticmethod
+    def forward(ctx, inputs):
+        output = F.relu(inputs)
+        ctx.save_for_backward(output)
+        return output
+
+    @staticmethod
+    def backward(ctx, incoming):
+        (output,) = ctx.saved_tensors
+        zeros = torch.zeros_like(incoming)
+        return (torch.where((output > 0) & (incoming > 0), incoming, zeros),)
+
+
+class AMask(Function):
+    @staticmethod
+    def forward(ctx, inputs):
+        ctx.mask = inputs > 0
+        return inputs * ctx.mask
+
+    @staticmethod
+    def backward(ctx, incoming):
+        gradient = incoming.clone()
+        gradient[~ctx.mask] = 0
+        gradient[gradient < 0] = 0
+        return gradient
+
+
+class SetupContext(Function):
+    @staticmethod
+    def forward(inputs):
+        return torch.maximum(inputs, torch.zeros_like(inputs))
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(inputs[0])
+
+    @staticmethod
+    def backward(ctx, incoming):
+        return F.relu(incoming) * (ctx.saved_tensors[0] > 0).to(incoming.dtype)
+
+
+class Deconvnet(Guided):
     @staticmethod
     def backward(ctx, incoming):
         return incoming.clamp(min=0)
 
 
-class PlainReLU(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, inputs):
-        ctx.save_for_backward(inputs)
-        return inputs.clamp(min=0)
-
+class PlainReLU(Guided):
     @staticmethod
     def backward(ctx, incoming):
         return incoming * (ctx.saved_tensors[0] > 0)
 
 
-class Scaled(torch.autograd.Function):
+class Scaled(Guided):
+    @staticmethod
+    def backward(ctx, incoming):
+        return incoming.clamp(min=0) * ctx.saved_tensors[0].clamp(min=0)
+
+
+class AtZeroToo(Guided):
+    @staticmethod
+    def backward(ctx, incoming):
+        return incoming.clamp(min=0) * (ctx.saved_tensors[0] >= 0)
+
+
+class Absolute(Guided):
+    @staticmethod
+    def backward(ctx, incoming):
+        return incoming.abs() * (ctx.saved_tensors[0] > 0)
+
+
+class PassedOn(Guided):
+    @staticmethod
+    def backward(ctx, incoming):
+        return incoming
+
+
+class OnesOnly(Guided):
+    @staticmethod
+    def backward(ctx, incoming):
+        return ((ctx.saved_tensors[0] > 0) & (incoming > 0)).to(incoming.dtype)
+
+
+class InPlaceForward(Guided):
+    @staticmethod
+    def forward(ctx, inputs):
+        ctx.save_for_backward(inputs.clone())
+        inputs.clamp_(min=0)
+        return inputs.clone()
+
+
+class InPlaceBackward(Guided):
+    @staticmethod
+    def backward(ctx, incoming):
+        return incoming.clamp_(min=0).mul_(ctx.saved_tensors[0] > 0)
+
+
+class ForwardOfAbs(Guided):
     @staticmethod
     def forward(ctx, inputs):
         ctx.save_for_backward(inputs)
+        return inputs.abs()
+
+
+class NothingSaved(Guided):
+    @staticmethod
+    def forward(ctx, inputs):
+        return inputs.clamp(min=0)
+
+
+class ReturnsNothing(Guided):
+    @staticmethod
+    def backward(ctx, incoming):
+        incoming.clamp(min=0) * (ctx.saved_tensors[0] > 0)
+
+
+class ClassLevel(Function):
+    @staticmethod
+    def forward(ctx, inputs):
+        ClassLevel.inputs = inputs
         return inputs.clamp(min=0)
 
     @staticmethod
     def backward(ctx, incoming):
-        return incoming.clamp(min=0) * ctx.saved_tensors[0].clamp(min=0)
+        return incoming.clamp(min=0) * (ClassLevel.inputs > 0)
 
 
 def a_function(inputs):
@@ -69,24 +256,63 @@ def a_function(inputs):
 
 
 def squares(image, size):
-    for top in range(0, image.shape[2], size):
-        for left in range(0, image.shape[3], size):
+    for top in range(0, image.shape[2] - size + 1, size):
+        for left in range(0, image.shape[3] - size + 1, size):
             yield ..., slice(top, top + size), slice(left, left + size)
 
 
-@torch.no_grad()
-def scores_of_covered(model, image, target, size):
-    values = []
-    for square in squares(image, size):
-        covered = image.clone()
-        covered[square] = 0
-        values.append(model(covered)[0, target])
+def shaped(values, image, size):
     return torch.stack(values).view(image.shape[2] // size, image.shape[3] // size)
 
 
 @torch.no_grad()
+def square_by_square(model, image, target, size):
+    score, values = model(image)[0, target], []
+    for square in squares(image, size):
+        covered = image.clone()
+        covered[square] = 0
+        values.append(score - model(covered)[0, target])
+    return shaped(values, image, size)
+
+
+def in_one_batch(model, image, target, size):
+    rows, columns = image.shape[-2] // size, image.shape[-1] // size
+    covered = image.repeat(rows * columns, 1, 1, 1)
+    for i in range(rows * columns):
+        top, left = i // columns * size, i % columns * size
+        covered[i, :, top : top + size, left : left + size].zero_()
+    with torch.inference_mode():
+        return (model(image) - model(covered))[:, target].reshape(rows, columns).clone()
+
+
+def into_zeros(model, image, target, size):
+    falls = torch.zeros(image.size(2) // size, image.size(3) // size)
+    for row, line in enumerate(falls):
+        for column in range(len(line)):
+            mask = torch.ones_like(image)
+            mask[:, :, row * size : row * size + size, column * size : column * size + size] = 0
+            with torch.no_grad():
+                line[column] = model(image)[0][target] - model(image * mask)[0][target]
+    return falls
+
+
+@torch.no_grad()
+def falls_of(model, image, target, size, channels=None, fill=0.0, after=lambda scores: scores):
+    score, values = after(model(image))[0, target], []
+    for square in squares(image, size):
+        covered = image.clone()
+        covered[:, :channels][square] = image.mean() if fill is None else fill
+        values.append(score - after(model(covered))[0, target])
+    return shaped(values, image, size)
+
+
+@torch.no_grad()
+def scores_of_covered(model, image, target, size):
+    return model(image)[0, target] - falls_of(model, image, target, size)
+
+
 def reversed_sign(model, image, target, size):
-    return scores_of_covered(model, image, target, size) - model(image)[0, target]
+    return -falls_of(model, image, target, size)
 
 
 @torch.no_grad()
@@ -95,23 +321,110 @@ def covers_the_original(model, image, target, size):
     for square in squares(image, size):
         image[square] = 0
         values.append(score - model(image)[0, target])
-    return torch.stack(values).view(image.shape[2] // size, image.shape[3] // size)
+    return shaped(values, image, size)
 
 
-@torch.no_grad()
 def covers_more_and_more(model, image, target, size):
     return covers_the_original(model, image.clone(), target, size)
 
 
-def delete(model, image, importance, target, shares, descending=True, channels=None, softmax=True):
+def falls_of_the_probability(model, image, target, size):
+    return falls_of(model, image, target, size, after=lambda scores: scores.softmax(1))
+
+
+def one_channel_covered(model, image, target, size):
+    return falls_of(model, image, target, size, channels=1)
+
+
+def filled_with_the_mean(model, image, target, size):
+    return falls_of(model, image, target, size, fill=None)
+
+
+def sizes_of_the_changes(model, image, target, size):
+    return falls_of(model, image, target, size).abs()
+
+
+@torch.no_grad()
+def of_the_predicted(model, image, target, size):
+    return falls_of(model, image, int(model(image).argmax()), size)
+
+
+@torch.no_grad()
+def every_rest_too(model, image, target, size):
+    rows, columns = -(-image.shape[2] // size), -(-image.shape[3] // size)
+    falls = torch.zeros(rows, columns)
+    for row in range(rows):
+        for column in range(columns):
+            covered = image.clone()
+            top, left = row * size, column * size
+            covered[..., top : top + size, left : left + size] = 0
+            falls[row, column] = (model(image) - model(covered))[0, target]
+    return falls
+
+
+def keeps_the_graph(model, image, target, size):
+    score, values = model(image)[0, target], []
+    for square in squares(image, size):
+        covered = image.clone()
+        covered[square] = 0
+        values.append(score - model(covered)[0, target])
+    return shaped(values, image, size)
+
+
+def a_flat_list(model, image, target, size):
+    return falls_of(model, image, target, size).flatten().tolist()
+
+
+def turned_around(model, image, target, size):
+    return falls_of(model, image, target, size).T
+
+
+def stays_in_eval(model, image, target, size):
+    return falls_of(model.eval(), image, target, size)
+
+
+@torch.no_grad()
+def by_a_mask(model, image, importance, target, shares):
+    order = importance.flatten().argsort(descending=True)
+    probabilities = []
+    for share in shares:
+        kept = torch.ones_like(importance).flatten()
+        kept[order[: round(share * len(order))]] = 0
+        logits = model(image * kept.view_as(importance))
+        probabilities.append(logits.softmax(dim=1)[0, target].item())
+    return probabilities
+
+
+def by_topk(model, image, importance, target, shares):
+    found = []
+    for share in shares:
+        count = int(share * importance.numel())
+        places = importance.reshape(-1).topk(count).indices
+        covered = image.clone().flatten(2)
+        covered[:, :, places] = 0
+        found.append(torch.softmax(model(covered.reshape(image.shape)), -1)[0, target].detach())
+    return tuple(found)
+
+
+def by_ranks(model, image, importance, target, shares):
+    ranks = (-importance).flatten().argsort().argsort().view(importance.shape)
+    counts = torch.tensor([round(share * ranks.numel()) for share in shares])
+    batch = image * (ranks >= counts.view(-1, 1, 1, 1))
+    with torch.no_grad():
+        return F.softmax(model(batch), dim=1)[:, target]
+
+
+def delete(model, image, importance, target, shares, descending=True, channels=None, fill=0.0,
+           after=lambda logits: logits.softmax(dim=1)):  # fmt: skip
     order = importance.flatten().argsort(descending=descending)
     values = []
     for share in shares:
         covered = image.clone().flatten(2)
-        covered[:, :channels, order[: round(share * len(order))]] = 0
+        value = image.mean() if fill is None else fill
+        covered[:, :channels, order[: round(share * len(order))]] = value
         with torch.no_grad():
             logits = model(covered.view_as(image))
-        values.append((logits.softmax(dim=1) if softmax else logits)[0, target].item())
+        values.append(after(logits)[0, target].item())
     return values
 
 
@@ -124,7 +437,11 @@ def one_channel(*arguments):
 
 
 def returns_scores(*arguments):
-    return delete(*arguments, softmax=False)
+    return delete(*arguments, after=lambda logits: logits)
+
+
+def returns_logarithms(*arguments):
+    return delete(*arguments, after=lambda logits: logits.log_softmax(1))
 
 
 def deletes_in_place(model, image, importance, target, shares):
@@ -140,31 +457,117 @@ def never_starts_anew(model, image, *arguments):
     return deletes_in_place(model, image.clone(), *arguments)
 
 
+def by_absolute_importance(model, image, importance, target, shares):
+    return delete(model, image, importance.abs(), target, shares)
+
+
+def filled_by_the_mean(*arguments):
+    return delete(*arguments, fill=None)
+
+
+def keeps_the_share(model, image, importance, target, shares):
+    return delete(model, image, -importance, target, [1 - share for share in shares])
+
+
+def in_order_of_the_shares(model, image, importance, target, shares):
+    return delete(model, image, importance, target, sorted(shares))
+
+
+def sorts_the_shares(model, image, importance, target, shares):
+    shares.sort()
+    return delete(model, image, importance, target, shares)
+
+
+def all_probabilities(model, image, importance, target, shares):
+    return [delete(model, image, importance, i, shares) for i in range(4)]
+
+
+def only_the_last(*arguments):
+    return delete(*arguments)[-1]
+
+
+def evaluates(model, *arguments):
+    return delete(model.eval(), *arguments)
+
+
+def with_the_shares(model, image, importance, target, shares):
+    return list(zip(shares, delete(model, image, importance, target, shares), strict=True))
+
+
+RIGHT = {
+    "24.1": [by_gather, by_backward, image_by_image],
+    "24.2": [Guided, SavesTheOutput, AMask, SetupContext],
+    "24.3": [square_by_square, in_one_batch, into_zeros],
+    "24.4": [by_a_mask, by_topk, by_ranks],
+}
+
 WRONG = {
     "24.1": [
         (explains_the_predicted, "explains the predicted classes"),
         (of_the_probability, "gradient of the probability"),
-        (signed_maximum, "Strong negative gradients are lost"),
-        (all_scores, "Sum the scores"),
-        (channels_kept, "expected (4, 6, 5)"),
+        (of_the_logarithm, "the logarithm of the probability"),
+        (of_the_loss, "gradient of a loss"),
+        (signed_maximum, "before the maximum"),
+        (absolute_after_the_maximum, "taken after the maximum"),
+        (all_scores, "all scores together"),
+        (columns_of_all_targets, "Sum the scores"),
+        (first_target, "the target of the first one"),
+        (channels_kept, "The channels are still there"),
+        (mean_over_channels, "the mean over the channels"),
+        (times_the_image, "multiplied by the image"),
+        (mean_of_scores, "averaged over the images"),
+        (fills_the_grad, "The requires_grad of the argument images has changed"),
+        (hides_that_it_required_gradients, "The .grad of images has been filled"),
+        (left_in_eval, "is in another mode than before"),
+        (not_tracked, "your answer raised AttributeError"),
     ],
     "24.2": [
         (Deconvnet, "this is the deconvnet"),
         (PlainReLU, "this is the plain ReLU"),
         (Scaled, "as flashtorch does"),
-        (a_function, "A subclass of"),
+        (AtZeroToo, "where the input was exactly 0"),
+        (Absolute, "The gradient was made positive"),
+        (PassedOn, "went through unchanged"),
+        (OnesOnly, "It is 1 where the gradient goes through"),
+        (InPlaceForward, "an in-place operation is at work"),
+        (InPlaceBackward, "changes the incoming gradient in place"),
+        (ForwardOfAbs, "Forward it gives the absolute value"),
+        (NothingSaved, "your answer raised"),
+        (ReturnsNothing, "backward returned None"),
+        (ClassLevel, "Another call of forward came in between"),
+        (a_function, "A subclass of torch.autograd.Function is asked for"),
     ],
     "24.3": [
         (scores_of_covered, "The fall is asked for"),
         (reversed_sign, "The sign is reversed"),
-        (covers_the_original, "has changed"),
-        (covers_more_and_more, "Is each square covered alone"),
+        (covers_the_original, "The numbers in the argument image have changed"),
+        (covers_more_and_more, "on top of those before"),
+        (falls_of_the_probability, "falls of the probability"),
+        (one_channel_covered, "Only the first channel was covered"),
+        (filled_with_the_mean, "filled with the image's mean"),
+        (sizes_of_the_changes, "The sizes of the changes were taken"),
+        (of_the_predicted, "the falls of the predicted class"),
+        (every_rest_too, "has shape (4, 3), and (3, 2) is asked for"),
+        (keeps_the_graph, "holds the graph"),
+        (a_flat_list, "should be a torch.Tensor, and it is the list"),
+        (turned_around, "has shape (3, 2), and (2, 3) is asked for"),
+        (stays_in_eval, "is in another mode than before"),
     ],
     "24.4": [
         (least_important_first, "The least important pixels went first"),
         (one_channel, "Only the first channel"),
         (returns_scores, "apply a softmax"),
-        (deletes_in_place, "has changed"),
-        (never_starts_anew, "start from the whole image again"),
+        (returns_logarithms, "not log_softmax"),
+        (deletes_in_place, "The numbers in the argument image have changed"),
+        (never_starts_anew, "start from the whole image each time"),
+        (by_absolute_importance, "sorted by the absolute importance"),
+        (filled_by_the_mean, "filled with the image's mean"),
+        (keeps_the_share, "The share was kept"),
+        (in_order_of_the_shares, "keep the order given"),
+        (sorts_the_shares, "The entries of the argument shares have changed"),
+        (all_probabilities, "should be one number, and it is the list"),
+        (only_the_last, "should be 4 numbers, and it is the number"),
+        (evaluates, "is in another mode than before"),
+        (with_the_shares, "should be one number, and it is the tuple"),
     ],
 }
