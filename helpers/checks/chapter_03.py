@@ -277,6 +277,7 @@ def choose(answer: Any) -> str:
         ([3.0, 1.0, 2.0, 5.0], [7.0, 2.0, 9.0, 8.0]),
         (["ridge", "plain", "lasso"], [-5.0, -0.25, 3.0]),
         ([10.0, 30.0, 20.0], [6.0, 5.0, 4.0]),
+        ([2.0, 1.0, 3.0], [4e6, 3e6, 9e6]),
         (["alone"], [2.5]),
     ]
     for number, (candidates, measures) in enumerate(cases):

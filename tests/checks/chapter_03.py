@@ -285,6 +285,15 @@ def position_instead(fit, measure, candidates):
     return measures.index(min(measures))
 
 
+def starts_at_a_million(fit, measure, candidates):
+    best, lowest = candidates[0], 1e6
+    for candidate in candidates:
+        found = measure(fit(candidate))
+        if found < lowest:
+            best, lowest = candidate, found
+    return best
+
+
 def starts_at_one(fit, measure, candidates):
     best, lowest = None, 1.0
     for candidate in candidates:
@@ -402,6 +411,7 @@ WRONG = {
         (weights_instead, "returned the fitted weights"),
         (measure_instead, "returned the lowest measure"),
         (position_instead, "returned the position"),
+        (starts_at_a_million, "returned the first candidate"),
         (starts_at_one, "float('inf') is above every measure"),
         (previous_only, "better than the one before it"),
         (closest_to_zero, "closest to 0"),
