@@ -1,90 +1,336 @@
-"""Checks of chapter 15, Custom losses."""
+"""Checks of chapter 15, custom losses."""
 
+import math
 from typing import Any
 
 import torch
+from torch import Tensor
+from torch.nn import functional as F
 
-from helpers.checks.machinery import call, exercise, require, require_tensor
+from helpers.checks.machinery import (
+    Draw,
+    as_tensor,
+    call,
+    compare,
+    exercise,
+    plain,
+    require,
+    require_gradients,
+)
 
 
-@exercise("15.1")
+def _one_loss(result: Any, name: str) -> Tensor:
+    """Returns a loss as a 0-d tensor, with its graph."""
+    found = as_tensor(result, name, dtype="float")
+    require(
+        found.numel() == 1,
+        f"{name} has shape {tuple(found.shape)}, and one number is asked for: take the mean.",
+    )
+    return found.reshape(())
+
+
+@exercise(
+    "15.1",
+    hints=(
+        "Take the logarithm of the product in the hint: which sum is it? Only exp(-2|d|) is left "
+        "to exponentiate, and that never exceeds 1.",
+        "log cosh d = |d| + log(1 + exp(-2|d|)) - log 2. torch.log1p or F.softplus computes the "
+        "middle term; then take the mean. Use abs() of the error, so that the gradient at 0 is 0.",
+    ),
+)
 def stable_log_cosh(answer: Any) -> str:
-    d = torch.tensor([0.5, -1.0, 2.0])
-    expected = d.cosh().log().mean()
-    value = require_tensor(call(answer, d, torch.zeros(3)), "stable_log_cosh(…)", ())
-    require(
-        not torch.isclose(value, expected + torch.tensor(2.0).log(), atol=1e-5),
-        "It is too large by log 2: mind the ½ of the hyperbolic cosine.",
-    )
-    require(not torch.isclose(value, 3 * expected, atol=1e-5), "That is the sum: take the mean.")
-    require(
-        torch.isclose(value, expected, atol=1e-5),
-        f"It gave {value:.4f}, expected {expected:.4f}.",
-    )
-    for size in (100.0, -1e6):
-        value = answer(torch.tensor([size]), torch.zeros(1))
+    draw = Draw(1)
+    cases = [
+        (torch.tensor([0.5, -1.0, 2.0]), torch.zeros(3)),
+        (draw.normal(4, 5, dtype=torch.float64), 3 * draw.normal(4, 5, dtype=torch.float64)),
+        (draw.normal(1) + 2, torch.zeros(1)),
+        (torch.tensor([100.0, 3.0]), torch.tensor([-100.0, 3.5])),
+        (torch.tensor([-1e6]), torch.tensor([0.0])),
+        (torch.tensor([1.0, 5.0, -2.0]), torch.tensor([1.0, 4.0, 88.0])),
+        (torch.tensor([[60.0], [-45.0]]), torch.tensor([[0.0], [0.5]])),
+    ]
+    for prediction, target in cases:
+        prediction = prediction.clone().requires_grad_()
+        errors = (prediction - target).detach()
+        name = f"stable_log_cosh(prediction, target), for errors {plain(errors.flatten())},"
+        value = _one_loss(call(answer, prediction, target), name)
         require(
             bool(value.isfinite()),
-            f"For an error of {size:g} it gave {value:g}: something is still exponentiated with a "
-            "positive sign.",
+            f"{name} is {float(value):g}: something is still exponentiated with a positive sign. "
+            "exp(-2|d|) never overflows.",
+        )
+        d = prediction.double() - target.double()
+        expected = torch.logaddexp(d, -d).mean() - math.log(2)
+        compare(
+            value,
+            expected,
+            name,
+            typical=_log_cosh_mistakes(errors.double()),
+            hint="It is the mean of |d| + log(1 + exp(-2|d|)) - log 2.",
+        )
+        d = errors.double()
+        (found,) = call(
+            lambda value=value, p=prediction: (
+                torch.autograd.grad(value, p, allow_unused=True)
+                if value.requires_grad
+                else (False,)
+            )
         )
         require(
-            abs(float(value) - abs(size) + 0.6931) < 0.1,
-            f"For an error of {size:g} it gave {value:g}, expected |d| - log 2.",
+            found is not False and found is not None,
+            f"{name} has the right value and no graph to the prediction, so nothing can be learned "
+            "through it: detach, item or no_grad cuts it.",
         )
+        slope = d.tanh() / d.numel()
+        require(
+            bool(found.isfinite().all()),
+            f"{name} is right, and its gradient is {plain(found.flatten())}: a root at 0 or an "
+            "overflow in a branch that torch.where does not choose makes nan. abs() and "
+            "exp(-2|d|) do not.",
+        )
+        compare(found.double(), slope, f"The gradient of {name}", tolerance=1e-4)
     return "Right for every size."
 
 
-@exercise("15.2")
+def _log_cosh_mistakes(d: Tensor) -> dict[str, Any]:
+    loss = torch.logaddexp(d, -d) - math.log(2)
+    a = d.abs()
+    return {
+        "It is too large by log 2: mind the ½ of the hyperbolic cosine.": loss.mean() + math.log(2),
+        "log 2 was added: the ½ is in front, so subtract it.": loss.mean() + 2 * math.log(2),
+        "That is the sum: take the mean.": loss.sum(),
+        "log(1 + exp(-2|d|)) is missing: |d| - log 2 holds for large errors alone.": (
+            (a - math.log(2)).mean()
+        ),
+        "|d| is missing: e^|d| is a factor of the cosh, so |d| is added.": (loss - a).mean(),
+        "Errors were clamped: a large one costs |d| - log 2.": (
+            torch.logaddexp(d.clamp(-80, 80), -d.clamp(-80, 80)).mean() - math.log(2)
+        ),
+        "2 is missing in exp(-2|d|).": (a + torch.log1p((-a).exp()) - math.log(2)).mean(),
+        "The absolute value is missing: the loss of -d is that of d.": (
+            (d + torch.log1p((-2 * a).exp()) - math.log(2)).mean()
+        ),
+        "The logarithm was taken of the mean: take it of each element, then the mean.": (
+            lambda: d.cosh().mean().log()
+        ),
+        "This is the squared error's half, which is log cosh for small errors alone.": (
+            (d**2 / 2).mean()
+        ),
+        "This is cosh without the logarithm.": lambda: d.cosh().mean(),
+        "The error was averaged first: take log cosh of each element, then the mean.": (
+            torch.logaddexp(d.mean(), -d.mean()) - math.log(2)
+        ),
+    }
+
+
+@exercise(
+    "15.2",
+    hints=(
+        "The sums run over the pixels of one picture, so each picture has an index of its own. "
+        "What turns logits into the soft p?",
+        "p = logits.sigmoid().flatten(1), t = masks.flatten(1), and the three sums with dim=1. "
+        "Then 1 - (TP + 1) / (TP + alpha * FP + beta * FN + 1), and its mean.",
+    ),
+)
 def tversky_loss(answer: Any) -> str:
-    logits = torch.tensor([[2.0, -1.0, 0.5, -3.0], [0.0, 1.0, -2.0, 4.0]]).view(2, 1, 2, 2)
-    masks = torch.tensor([[1.0, 1.0, 0.0, 0.0], [0.0, 1.0, 0.0, 1.0]]).view(2, 1, 2, 2)
-
-    def index(alpha: float, beta: float, rows: int) -> torch.Tensor:
-        p, t = logits.sigmoid().view(rows, -1), masks.view(rows, -1)
-        hits, alarms = (p * t).sum(dim=1), (p * (1 - t)).sum(dim=1)
-        misses = ((1 - p) * t).sum(dim=1)
-        return ((hits + 1) / (hits + alpha * alarms + beta * misses + 1)).mean()
-
-    value = require_tensor(call(answer, logits, masks, 0.3, 0.7), "tversky_loss(…)", ())
-    for wrong, hint in (
-        (index(0.3, 0.7, 2), "That is the index: the loss is one minus it."),
-        (1 - index(0.7, 0.3, 2), "alpha and beta are exchanged: alpha weighs false alarms."),
-        (1 - index(0.3, 0.7, 1), "All pictures were counted together: flatten(1), then the mean."),
+    draw = Draw(2)
+    for shape, dtype in (
+        ((2, 1, 2, 2), torch.float32),
+        ((3, 1, 5, 7), torch.float64),
+        ((1, 1, 4, 3), torch.float32),
+        ((4, 1, 3, 6), torch.float32),
     ):
-        require(not torch.isclose(value, wrong, atol=1e-5), hint)
-    expected = 1 - index(0.3, 0.7, 2)
-    require(
-        torch.isclose(value, expected, atol=1e-5),
-        f"It gave {value:.4f}, expected {expected:.4f}. Did you apply the sigmoid, and add 1 above "
-        "and below?",
-    )
+        masks = draw.bools(*shape, share=0.4).to(dtype)
+        if shape[0] == 4:
+            masks[0], masks[1] = 0, 1
+        for alpha, beta in ((0.3, 0.7), (0.5, 0.5), (0.9, 0.4), (1.0, 1.0), (0.0, 2.0)):
+            logits = (2 * draw.normal(*shape, dtype=dtype)).requires_grad_()
+            name = f"tversky_loss(logits, masks, {alpha}, {beta}), for shape {shape},"
+            value = _one_loss(call(answer, logits, masks, alpha, beta), name)
+            expected = _tversky(logits, masks, alpha, beta)
+            compare(
+                value,
+                expected,
+                name,
+                typical=_tversky_mistakes(logits.detach(), masks, alpha, beta),
+                hint="It is the mean over the pictures of 1 - (TP + 1) / (TP + alpha FP + beta FN "
+                "+ 1), with p = sigmoid(logits).",
+            )
+            require_gradients(value, expected, {"the logits": logits}, name)
     return "With alpha = beta = ½ it is Dice, but for the constant."
 
 
-@exercise("15.3")
+def _tversky(
+    logits: Tensor, masks: Tensor, alpha: float, beta: float, above: float = 1, below: float = 1
+) -> Tensor:
+    """Computes the loss picture by picture."""
+    return _of_probabilities(logits.sigmoid(), masks, alpha, beta, above, below)
+
+
+def _of_probabilities(
+    p: Tensor, masks: Tensor, alpha: float, beta: float, above: float = 1, below: float = 1
+) -> Tensor:
+    losses = []
+    for q, t in zip(p, masks, strict=True):
+        hits = (q * t).sum()
+        bottom = hits + alpha * (q.sum() - hits) + beta * (t.sum() - hits)
+        losses.append(1 - (hits + above) / (bottom + below))
+    return torch.stack(losses).mean()
+
+
+def _tversky_mistakes(logits: Tensor, masks: Tensor, alpha: float, beta: float) -> dict[str, Any]:
+    loss, n = _tversky(logits, masks, alpha, beta), len(logits)
+    p = logits.sigmoid()
+    whole = logits.flatten()[None], masks.flatten()[None]
+    return {
+        "That is the index: the loss is one minus it.": 1 - loss,
+        "alpha and beta are exchanged: alpha weighs false alarms (FP).": _tversky(
+            logits, masks, beta, alpha
+        ),
+        "All pictures were counted together: flatten(1), then the mean over the pictures.": (
+            _tversky(*whole, alpha, beta)
+        ),
+        "That is the sum over the pictures: take the mean.": loss * n,
+        "The sigmoid is missing: the logits were taken for probabilities.": _of_probabilities(
+            logits, masks, alpha, beta
+        ),
+        "The sigmoid was applied twice.": _of_probabilities(p.sigmoid(), masks, alpha, beta),
+        "1 is missing above and below the bar.": _tversky(logits, masks, alpha, beta, 0, 0),
+        "1 is missing above the bar.": _tversky(logits, masks, alpha, beta, 0, 1),
+        "1 is missing below the bar.": _tversky(logits, masks, alpha, beta, 1, 0),
+        "1 - alpha was taken for beta: they need not add up to 1.": _tversky(
+            logits, masks, alpha, 1 - alpha
+        ),
+        "1 - beta was taken for alpha: they need not add up to 1.": _tversky(
+            logits, masks, 1 - beta, beta
+        ),
+        "alpha and beta make no difference: this is Dice.": _tversky(logits, masks, 0.5, 0.5),
+        "alpha and beta make no difference: this is the soft IoU.": _tversky(logits, masks, 1, 1),
+        "TP is missing below the bar.": _without_hits(p, masks, alpha, beta),
+        "The probabilities were rounded to 0 or 1: soft counts use p itself, which has a "
+        "gradient.": (_of_probabilities(p.round(), masks, alpha, beta)),
+        "The softmax over a single channel is 1 everywhere: the sigmoid gives p.": (
+            _of_probabilities(torch.ones_like(p), masks, alpha, beta)
+        ),
+    }
+
+
+def _without_hits(p: Tensor, masks: Tensor, alpha: float, beta: float) -> Tensor:
+    p, t = p.flatten(1), masks.flatten(1)
+    hits = (p * t).sum(1)
+    bottom = alpha * (p * (1 - t)).sum(1) + beta * ((1 - p) * t).sum(1) + 1
+    return 1 - ((hits + 1) / bottom).mean()
+
+
+@exercise(
+    "15.3",
+    hints=(
+        "nan times 0 is nan, in the value and in the gradient. So nothing may be computed with an "
+        "unknown target: which function replaces it first?",
+        "torch.where(known, target, 0.0) before you subtract, another where or a product with "
+        "known after it, then .sum() / known.sum().clamp(min=1). Indexing with [known] works, too, "
+        "but the mean of nothing is nan.",
+    ),
+)
 def masked_mse(answer: Any) -> str:
-    prediction = torch.tensor([1.0, 2.0, 3.0, 4.0], requires_grad=True)
-    target = torch.tensor([0.0, float("nan"), 5.0, float("nan")])
-    known = torch.tensor([True, False, True, False])
-    value = require_tensor(call(answer, prediction, target, known), "masked_mse(…)", ())
-    require(not value.isnan(), "The value is nan: nan times 0 is nan. Use torch.where.")
-    require(abs(value.item() - 1.25) > 1e-5, "Divide by the number of known elements, not by all.")
-    require(abs(value.item() - 2.5) < 1e-5, f"It gave {value.item():.3f}, expected 2.500.")
-    require(value.requires_grad, "The result has no graph: stay with tensor operations.")
-    (gradient,) = torch.autograd.grad(value, prediction)
-    require(
-        bool(gradient.isfinite().all()),
-        "The value is right but its gradient is nan: replace the unknown targets before you "
-        "subtract.",
-    )
-    require(
-        torch.allclose(gradient, torch.tensor([1.0, 0.0, -2.0, 0.0])),
-        f"The gradient is {gradient.tolist()}, expected [1.0, 0.0, -2.0, 0.0].",
-    )
-    nothing = answer(prediction, target, torch.zeros(4, dtype=torch.bool))
-    require(
-        nothing.item() == 0,
-        f"If nothing is known it gave {nothing.item()}, expected 0: do not divide by 0.",
-    )
+    draw, nan = Draw(3), float("nan")
+    cases = [
+        (
+            torch.tensor([1.0, 2.0, 3.0, 4.0]),
+            torch.tensor([0.0, nan, 5.0, nan]),
+            torch.tensor([True, False, True, False]),
+        )
+    ]
+    for shape, dtype in (((3, 4), torch.float64), ((2, 1, 5, 3), torch.float32)):
+        target, known = draw.normal(*shape, dtype=dtype), draw.bools(*shape, share=0.4)
+        known.flatten()[0], known.flatten()[1] = True, False
+        broken = target.clone()
+        broken[~known & draw.bools(*shape)] = nan
+        cases += [(draw.normal(*shape, dtype=dtype), t, known) for t in (target, broken)]
+        cases.append((draw.normal(*shape, dtype=dtype), target, torch.ones_like(known)))
+    for prediction, target, known in cases:
+        _compare_masked(answer, prediction.requires_grad_(), target, known)
+    for shape in ((4,), (2, 3)):
+        prediction = draw.normal(*shape).requires_grad_()
+        for target in (torch.full(shape, nan), draw.normal(*shape)):
+            _require_nothing_known(answer, prediction, target)
     return "Unknown pixels say nothing."
+
+
+def _compare_masked(answer: Any, prediction: Tensor, target: Tensor, known: Tensor) -> None:
+    of = f"for shape {tuple(known.shape)} with {int(known.sum())} known elements,"
+    name = f"masked_mse(prediction, target, known), {of}"
+    value = _one_loss(call(answer, prediction, target, known), name)
+    require(
+        not value.isnan(),
+        f"{name} is nan: nan times 0 is nan. torch.where puts another number in the place of "
+        "unknown targets.",
+    )
+    p, t = prediction[known], target[known]
+    expected = F.mse_loss(p, t)
+    squares = (p.detach() - t) ** 2
+    compare(
+        value,
+        expected,
+        name,
+        typical={
+            "Divide by the number of known elements, not by all.": squares.sum() / known.numel(),
+            "That is the sum: divide by the number of known elements.": squares.sum(),
+            "That is the root of the mean squared error.": squares.mean().sqrt(),
+            "The errors were not squared.": squares.sqrt().mean(),
+            "Unknown elements count as well: known tells which to leave out.": (
+                lambda: ((prediction.detach() - target) ** 2).mean()
+            ),
+            "Unknown targets were taken for 0, and count as well: leave them out.": (
+                (prediction.detach() - torch.where(known, target, 0)).square().mean()
+            ),
+            "Only nan was left out: a target may be a number and still be unknown. known tells.": (
+                (prediction.detach() - target).square().nanmean()
+            ),
+            "Each row has a mean of its own, and these were averaged. All known elements count the "
+            "same.": lambda: _mean_of_rows(prediction.detach(), target, known),
+            "The elements that are unknown were taken: known is True where a target is known.": (
+                lambda: ((prediction.detach() - target)[~known] ** 2).mean()
+            ),
+        },
+        hint="It is the mean of the squared errors where known is True.",
+    )
+    require(
+        value.requires_grad,
+        f"{name} has the right value and no graph: stay with tensor operations.",
+    )
+    (gradient,) = call(
+        lambda: torch.autograd.grad(value, prediction, allow_unused=True, retain_graph=True)
+    )
+    require(
+        gradient is None or bool(gradient.isfinite().all()),
+        "The value is right but its gradient is nan: replace the unknown targets before you "
+        "subtract, so that no nan is in the graph.",
+    )
+    require_gradients(value, expected, {"the prediction": prediction}, name)
+
+
+def _mean_of_rows(prediction: Tensor, target: Tensor, known: Tensor) -> Tensor:
+    rows = [((p[k] - t[k]) ** 2).mean() for p, t, k in zip(prediction, target, known, strict=True)]
+    return torch.stack(rows).nanmean()
+
+
+def _require_nothing_known(answer: Any, prediction: Tensor, target: Tensor) -> None:
+    known = torch.zeros(target.shape, dtype=torch.bool)
+    name = "Where nothing is known, the loss"
+    value = _one_loss(call(answer, prediction, target, known), name)
+    require(
+        float(value.detach()) == 0,
+        f"{name} is {float(value.detach()):g}, and it should be 0: do not divide by 0.",
+    )
+    require(
+        value.requires_grad,
+        f"{name} has no graph, so backward would fail in a batch without labels: compute the 0 "
+        "from the prediction, as a sum of nothing.",
+    )
+    (gradient,) = call(lambda: torch.autograd.grad(value, prediction, allow_unused=True))
+    if gradient is not None:
+        found = plain(gradient.flatten())
+        require(
+            not gradient.any(), f"{name} is 0, and its gradient is {found}: it should be 0, too."
+        )

@@ -1,54 +1,252 @@
-"""Typical wrong answers to the exercises of chapter 15, and the hint that each must get."""
+"""Right and wrong answers to the exercises of chapter 15, and the hint that each must get."""
 
 import math
 
 import torch
 from torch.nn import functional as F
 
+LOG_2 = math.log(2)
+
+
+def softplus(prediction, target):
+    d = (prediction - target).abs()
+    return (d + F.softplus(-2 * d) - LOG_2).mean()
+
+
+def log1p(prediction, target):
+    d = torch.abs(target - prediction)
+    return torch.mean(d + torch.log1p(torch.exp(-2 * d)) - math.log(2.0))
+
+
+def logaddexp(prediction, target):
+    d = prediction - target
+    return torch.logaddexp(d, -d).mean() - LOG_2
+
+
+def logsumexp(prediction, target):
+    d = (prediction - target).flatten()
+    both = torch.logsumexp(torch.stack([d, -d]), dim=0)
+    return (both - LOG_2).sum() / len(d)
+
 
 def overflows(prediction, target):
     return (prediction - target).cosh().log().mean()
 
 
-def forgets_the_half(prediction, target):
+def half_overflows(prediction, target):
     d = (prediction - target).abs()
-    return (d + F.softplus(-2 * d)).mean()
+    return (torch.log1p((2 * d).exp()) - d - LOG_2).mean()
+
+
+def forgets_the_half(prediction, target):
+    return softplus(prediction, target) + LOG_2
+
+
+def adds_the_half(prediction, target):
+    return softplus(prediction, target) + 2 * LOG_2
 
 
 def summed(prediction, target):
+    return softplus(prediction, target) * prediction.numel()
+
+
+def of_each(prediction, target):
     d = (prediction - target).abs()
-    return (d + F.softplus(-2 * d) - math.log(2)).sum()
+    return d + F.softplus(-2 * d) - LOG_2
 
 
-def tversky(logits, masks, alpha, beta, start=1):
-    p, t = logits.sigmoid().flatten(start), masks.flatten(start)
-    hits = (p * t).sum(dim=-1)
-    alarms, misses = (p * (1 - t)).sum(dim=-1), ((1 - p) * t).sum(dim=-1)
+def large_alone(prediction, target):
+    return ((prediction - target).abs() - LOG_2).mean()
+
+
+def without_the_two(prediction, target):
+    d = (prediction - target).abs()
+    return (d + F.softplus(-d) - LOG_2).mean()
+
+
+def without_abs(prediction, target):
+    d = prediction - target
+    return (d + F.softplus(-2 * d.abs()) - LOG_2).mean()
+
+
+def clamps_errors(prediction, target):
+    return (prediction - target).clamp(-80, 80).cosh().log().mean()
+
+
+def small_alone(prediction, target):
+    return F.mse_loss(prediction, target) / 2
+
+
+def mean_error(prediction, target):
+    return softplus(prediction.mean(), target.mean())
+
+
+def chosen_by_where(prediction, target):
+    d = prediction - target
+    return torch.where(d.abs() < 50, d.cosh().log(), d.abs() - LOG_2).mean()
+
+
+def root_of_the_square(prediction, target):
+    d = ((prediction - target) ** 2).sqrt()
+    return (d + torch.log1p(torch.exp(-2 * d)) - LOG_2).mean()
+
+
+def log_cosh_float(prediction, target):
+    return softplus(prediction, target).item()
+
+
+def log_cosh_detached(prediction, target):
+    return softplus(prediction.detach(), target)
+
+
+def log_cosh_in_place(prediction, target):
+    with torch.no_grad():
+        prediction -= target
+    return softplus(prediction, torch.zeros_like(prediction))
+
+
+def counts(logits, masks):
+    p, t = logits.sigmoid().flatten(1), masks.flatten(1)
+    return (p * t).sum(1), (p * (1 - t)).sum(1), ((1 - p) * t).sum(1)
+
+
+def flattened(logits, masks, alpha, beta):
+    hits, alarms, misses = counts(logits, masks)
     return 1 - ((hits + 1) / (hits + alpha * alarms + beta * misses + 1)).mean()
 
 
+def dims(logits, masks, alpha, beta):
+    p = torch.sigmoid(logits)
+    hits = (p * masks).sum(dim=(1, 2, 3))
+    alarms = p.sum(dim=(1, 2, 3)) - hits
+    misses = masks.sum(dim=(1, 2, 3)) - hits
+    index = (hits + 1.0) / (hits + alpha * alarms + beta * misses + 1.0)
+    return (1 - index).mean()
+
+
+def picture_by_picture(logits, masks, alpha, beta):
+    total = 0.0
+    for x, t in zip(logits, masks, strict=True):
+        p = 1 / (1 + torch.exp(-x))
+        hits = torch.sum(p * t)
+        rest = alpha * torch.sum(p * (1 - t)) + beta * torch.sum((1 - p) * t)
+        total += 1 - (hits + 1) / (hits + rest + 1)
+    return total / len(logits)
+
+
+def einsums(logits, masks, alpha, beta):
+    p, t = logits.sigmoid()[:, 0], masks[:, 0]
+    hits = torch.einsum("nhw,nhw->n", p, t)
+    weighed = alpha * torch.einsum("nhw,nhw->n", p, 1 - t)
+    weighed = weighed + beta * torch.einsum("nhw,nhw->n", 1 - p, t)
+    return torch.mean((weighed) / (hits + weighed + 1))
+
+
 def the_index(logits, masks, alpha, beta):
-    return 1 - tversky(logits, masks, alpha, beta)
+    return 1 - flattened(logits, masks, alpha, beta)
 
 
 def exchanged(logits, masks, alpha, beta):
-    return tversky(logits, masks, beta, alpha)
+    return flattened(logits, masks, beta, alpha)
 
 
 def whole_batch(logits, masks, alpha, beta):
-    return tversky(logits, masks, alpha, beta, start=0)
+    return flattened(logits.flatten()[None], masks.flatten()[None], alpha, beta)
 
 
 def no_sigmoid(logits, masks, alpha, beta):
-    return tversky(logits.logit(1e-3), masks, alpha, beta)
+    hits = (logits * masks).flatten(1).sum(1)
+    alarms, misses = (
+        (logits * (1 - masks)).flatten(1).sum(1),
+        ((1 - logits) * masks).flatten(1).sum(1),
+    )
+    return 1 - ((hits + 1) / (hits + alpha * alarms + beta * misses + 1)).mean()
+
+
+def no_ones(logits, masks, alpha, beta):
+    hits, alarms, misses = counts(logits, masks)
+    return 1 - (hits / (hits + alpha * alarms + beta * misses)).mean()
+
+
+def one_below_alone(logits, masks, alpha, beta):
+    hits, alarms, misses = counts(logits, masks)
+    return 1 - (hits / (hits + alpha * alarms + beta * misses + 1)).mean()
+
+
+def tiny_ones(logits, masks, alpha, beta):
+    hits, alarms, misses = counts(logits, masks)
+    return 1 - ((hits + 1e-3) / (hits + alpha * alarms + beta * misses + 1e-3)).mean()
+
+
+def one_minus_alpha(logits, masks, alpha, beta):
+    return flattened(logits, masks, alpha, 1 - alpha)
+
+
+def dice(logits, masks, alpha, beta):
+    return flattened(logits, masks, 0.5, 0.5)
+
+
+def tversky_sum(logits, masks, alpha, beta):
+    return flattened(logits, masks, alpha, beta) * len(logits)
+
+
+def of_each_picture(logits, masks, alpha, beta):
+    hits, alarms, misses = counts(logits, masks)
+    return 1 - (hits + 1) / (hits + alpha * alarms + beta * misses + 1)
+
+
+def rounded(logits, masks, alpha, beta):
+    return flattened(
+        torch.where(logits > 0, 99.0, -99.0).to(logits) + 0 * logits, masks, alpha, beta
+    )
+
+
+def softmax(logits, masks, alpha, beta):
+    p, t = logits.softmax(1).flatten(1), masks.flatten(1)
+    hits, alarms, misses = (p * t).sum(1), (p * (1 - t)).sum(1), ((1 - p) * t).sum(1)
+    return 1 - ((hits + 1) / (hits + alpha * alarms + beta * misses + 1)).mean()
+
+
+def tversky_detached(logits, masks, alpha, beta):
+    return flattened(logits.detach(), masks, alpha, beta)
+
+
+def sigmoid_in_place(logits, masks, alpha, beta):
+    with torch.no_grad():
+        logits.sigmoid_()
+    return no_sigmoid(logits, masks, alpha, beta)
+
+
+def two_wheres(prediction, target, known):
+    squares = torch.where(known, prediction - torch.where(known, target, 0.0), 0.0) ** 2
+    return squares.sum() / known.sum().clamp(min=1)
+
+
+def indexed(prediction, target, known):
+    return ((prediction[known] - target[known]) ** 2).sum() / max(int(known.sum()), 1)
+
+
+def filled(prediction, target, known):
+    difference = (prediction - target.masked_fill(~known, 0)) * known
+    return difference.square().sum() / known.sum().clamp(min=1)
+
+
+def own_targets(prediction, target, known):
+    if not known.any():
+        return (prediction * 0).sum()
+    return F.mse_loss(prediction[known], target[known]).reshape(1)
 
 
 def times_zero(prediction, target, known):
-    return ((prediction - target) ** 2 * known).sum() / known.sum()
+    return ((prediction - target) ** 2 * known).sum() / known.sum().clamp(min=1)
 
 
 def over_all(prediction, target, known):
-    return torch.where(known, prediction - torch.where(known, target, 0.0), 0.0).square().mean()
+    return two_wheres(prediction, target, known) * known.sum() / known.numel()
+
+
+def sum_of_known(prediction, target, known):
+    return two_wheres(prediction, target, known) * known.sum()
 
 
 def nan_gradient(prediction, target, known):
@@ -56,26 +254,128 @@ def nan_gradient(prediction, target, known):
     return squares.sum() / known.sum().clamp(min=1)
 
 
-def indexed(prediction, target, known):
+def mean_of_nothing(prediction, target, known):
     return ((prediction[known] - target[known]) ** 2).mean()
 
+
+def divides_by_zero(prediction, target, known):
+    return ((prediction[known] - target[known]) ** 2).sum() / known.sum()
+
+
+def python_zero(prediction, target, known):
+    return indexed(prediction, target, known) if known.any() else 0.0
+
+
+def zero_without_graph(prediction, target, known):
+    return indexed(prediction, target, known) if known.any() else torch.tensor(0.0)
+
+
+def unknown_are_zero(prediction, target, known):
+    return F.mse_loss(prediction, torch.where(known, target, 0.0))
+
+
+def by_nan(prediction, target, known):
+    return indexed(prediction, target, ~target.isnan())
+
+
+def ignores_known(prediction, target, known):
+    return F.mse_loss(prediction, target.nan_to_num())
+
+
+def others(prediction, target, known):
+    return indexed(prediction, target, ~known)
+
+
+def rows(prediction, target, known):
+    every = zip(prediction, target, known, strict=True)
+    found = [indexed(*row) for row in every if row[2].any()]
+    return sum(found) / max(len(found), 1) + 0 * prediction.sum()
+
+
+def root(prediction, target, known):
+    return indexed(prediction, target, known).sqrt()
+
+
+def l1(prediction, target, known):
+    return (prediction[known] - target[known]).abs().mean() if known.any() else prediction[:0].sum()
+
+
+def cut(prediction, target, known):
+    return indexed(prediction.detach(), target, known)
+
+
+def target_changed(prediction, target, known):
+    target[~known] = 0
+    return two_wheres(prediction, target, known)
+
+
+def prediction_changed(prediction, target, known):
+    with torch.no_grad():
+        prediction[~known] = 0
+    return two_wheres(prediction, target, known)
+
+
+RIGHT = {
+    "15.1": [softplus, log1p, logaddexp, logsumexp],
+    "15.2": [flattened, dims, picture_by_picture, einsums],
+    "15.3": [two_wheres, indexed, filled, own_targets],
+}
 
 WRONG = {
     "15.1": [
         (overflows, "exponentiated with a positive sign"),
+        (half_overflows, "exponentiated with a positive sign"),
         (forgets_the_half, "too large by log 2"),
+        (adds_the_half, "log 2 was added"),
         (summed, "take the mean"),
+        (of_each, "has shape (3,), and one number is asked for"),
+        (large_alone, "for large errors alone"),
+        (without_the_two, "2 is missing"),
+        (without_abs, "The absolute value is missing"),
+        (clamps_errors, "Errors were clamped"),
+        (small_alone, "the squared error's half"),
+        (mean_error, "The error was averaged first"),
+        (chosen_by_where, "its gradient is"),
+        (root_of_the_square, "its gradient is"),
+        (log_cosh_float, "should be a torch.Tensor, and it is the number"),
+        (log_cosh_detached, "no graph to the prediction"),
+        (log_cosh_in_place, "The numbers in the argument prediction have changed"),
     ],
     "15.2": [
         (the_index, "one minus it"),
         (exchanged, "alpha weighs false alarms"),
         (whole_batch, "flatten(1)"),
-        (no_sigmoid, "Did you apply the sigmoid"),
+        (no_sigmoid, "The sigmoid is missing"),
+        (no_ones, "1 is missing above and below"),
+        (one_below_alone, "1 is missing above the bar"),
+        (tiny_ones, "and it should be"),
+        (one_minus_alpha, "need not add up to 1"),
+        (dice, "this is Dice"),
+        (tversky_sum, "the sum over the pictures"),
+        (of_each_picture, "has shape (2,), and one number is asked for"),
+        (rounded, "were rounded to 0 or 1"),
+        (softmax, "over a single channel"),
+        (tversky_detached, "has the right value and no graph"),
+        (sigmoid_in_place, "The numbers in the argument logits have changed"),
     ],
     "15.3": [
         (times_zero, "nan times 0 is nan"),
         (over_all, "not by all"),
+        (sum_of_known, "That is the sum"),
         (nan_gradient, "before you subtract"),
-        (indexed, "do not divide by 0"),
+        (mean_of_nothing, "do not divide by 0"),
+        (divides_by_zero, "do not divide by 0"),
+        (python_zero, "Where nothing is known, the loss should be a torch.Tensor"),
+        (zero_without_graph, "has no graph, so backward would fail"),
+        (unknown_are_zero, "were taken for 0"),
+        (by_nan, "known tells which to leave out"),
+        (ignores_known, "were taken for 0"),
+        (others, "is nan"),
+        (rows, "Each row has a mean of its own"),
+        (root, "root of the mean squared error"),
+        (l1, "The errors were not squared"),
+        (cut, "no graph"),
+        (target_changed, "The numbers in the argument target have changed"),
+        (prediction_changed, "The numbers in the argument prediction have changed"),
     ],
 }
