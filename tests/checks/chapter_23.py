@@ -1,21 +1,55 @@
-"""Typical wrong answers to the exercises of chapter 23, and the hint that each must get."""
+"""Right and wrong answers to the exercises of chapter 23, and the hint that each must get."""
+
+import copy
+import math
+
+import torch
+from torch import nn
 
 
-def counts_shared_twice(model):
-    trainable = {name: p for name, p in model.named_parameters(remove_duplicate=False)}
+def by_sums(model):
     return {
-        "trainable": sum(p.numel() for p in trainable.values() if p.requires_grad),
+        "trainable": sum(p.numel() for p in model.parameters() if p.requires_grad),
         "frozen": sum(p.numel() for p in model.parameters() if not p.requires_grad),
         "buffers": sum(b.numel() for b in model.buffers()),
     }
 
 
-def ignores_frozen(model):
+def by_a_loop(model):
+    result = dict.fromkeys(["buffers", "frozen", "trainable"], 0)
+    for parameter in model.parameters():
+        kind = "trainable" if parameter.requires_grad else "frozen"
+        result[kind] += math.prod(parameter.shape)
+    for buffer in model.buffers():
+        result["buffers"] += buffer.nelement()
+    return result
+
+
+def by_tensors(model):
+    sizes = torch.tensor([p.numel() for p in model.parameters()], dtype=torch.int64)
+    trained = torch.tensor([p.requires_grad for p in model.parameters()], dtype=torch.bool)
+    seen = {id(b): b.numel() for m in model.modules() for b in m.buffers(recurse=False)}
     return {
-        "trainable": sum(p.numel() for p in model.parameters()),
-        "frozen": 0,
-        "buffers": sum(b.numel() for b in model.buffers()),
+        "trainable": sizes[trained].sum(),
+        "frozen": sizes[~trained].sum(),
+        "buffers": sum(seen.values()),
     }
+
+
+def counts_shared_twice(model):
+    trainable = {name: p for name, p in model.named_parameters(remove_duplicate=False)}
+    return by_sums(model) | {
+        "trainable": sum(p.numel() for p in trainable.values() if p.requires_grad)
+    }
+
+
+def shared_buffers_twice(model):
+    buffers = [b for _, b in model.named_buffers(remove_duplicate=False)]
+    return by_sums(model) | {"buffers": sum(b.numel() for b in buffers)}
+
+
+def ignores_frozen(model):
+    return by_sums(model) | {"trainable": sum(p.numel() for p in model.parameters()), "frozen": 0}
 
 
 def counts_tensors(model):
@@ -27,67 +61,233 @@ def counts_tensors(model):
 
 
 def without_buffers(model):
+    found = by_sums(model)
+    del found["buffers"]
+    return found
+
+
+def with_a_total(model):
+    found = by_sums(model)
+    return found | {"total": sum(found.values())}
+
+
+def saved_buffers(model):
+    names = {name for name, _ in model.named_parameters(remove_duplicate=False)}
+    saved = {name: value for name, value in model.state_dict().items() if name not in names}
+    return by_sums(model) | {"buffers": len(saved) and sum(v.numel() for v in saved.values())}
+
+
+def everything_saved(model):
+    return by_sums(model) | {"buffers": sum(v.numel() for v in model.state_dict().values())}
+
+
+def keys_where_needed(model):
+    result = {}
+    for p in model.parameters():
+        key = "trainable" if p.requires_grad else "frozen"
+        result[key] = result.get(key, 0) + p.numel()
+    for b in model.buffers():
+        result["buffers"] = result.get("buffers", 0) + b.numel()
+    return result
+
+
+def exchanged(model):
+    found = by_sums(model)
+    return found | {"trainable": found["frozen"], "frozen": found["trainable"]}
+
+
+def float_buffers(model):
+    buffers = [b for b in model.buffers() if b.is_floating_point()]
+    return by_sums(model) | {"buffers": sum(b.numel() for b in buffers)}
+
+
+def three_numbers(model):
+    return tuple(by_sums(model).values())
+
+
+def per_layer(model):
     return {
-        "trainable": sum(p.numel() for p in model.parameters() if p.requires_grad),
-        "frozen": sum(p.numel() for p in model.parameters() if not p.requires_grad),
+        "trainable": [p.numel() for p in model.parameters() if p.requires_grad],
+        "frozen": [p.numel() for p in model.parameters() if not p.requires_grad],
+        "buffers": [b.numel() for b in model.buffers()],
     }
 
 
-def _positions(conv, height, width):
-    positions = 1
+def thaws(model):
+    model.requires_grad_(True)
+    return by_sums(model)
+
+
+def sides(conv, height, width, stride=True, padding=True, dilation=True, rounding=math.floor):
     for n, k, s, p, d in zip(
         (height, width), conv.kernel_size, conv.stride, conv.padding, conv.dilation, strict=True
     ):
-        positions *= (n + 2 * p - d * (k - 1) - 1) // s + 1
-    return positions
+        p, d, s = p if padding else 0, d if dilation else 1, s if stride else 1
+        yield rounding((n + 2 * p - d * (k - 1) - 1) / s) + 1
+
+
+def by_the_formula(conv, height, width):
+    return conv.weight.numel() * math.prod(sides(conv, height, width))
+
+
+def by_running_it(conv, height, width):
+    with torch.no_grad():
+        output = conv(torch.zeros(1, conv.in_channels, height, width))
+    return output[0, 0].numel() * conv.weight.numel()
+
+
+def by_each_channel(conv, height, width):
+    (kh, kw), (sh, sw) = conv.kernel_size, conv.stride
+    (ph, pw), (dh, dw) = conv.padding, conv.dilation
+    rows = 1 + (height + 2 * ph - dh * (kh - 1) - 1) // sh
+    columns = 1 + (width + 2 * pw - dw * (kw - 1) - 1) // sw
+    inputs = conv.in_channels / conv.groups
+    return rows * columns * conv.out_channels * inputs * kh * kw
 
 
 def with_biases(conv, height, width):
-    return sum(p.numel() for p in conv.parameters()) * _positions(conv, height, width)
+    return sum(p.numel() for p in conv.parameters()) * math.prod(sides(conv, height, width))
 
 
 def forgets_groups(conv, height, width):
     weights = conv.out_channels * conv.in_channels * conv.kernel_size[0] * conv.kernel_size[1]
-    return weights * _positions(conv, height, width)
+    return weights * math.prod(sides(conv, height, width))
+
+
+def groups_twice(conv, height, width):
+    return by_the_formula(conv, height, width) // conv.groups
 
 
 def input_positions(conv, height, width):
-    return conv.weight.numel() * height * width + 1
+    return conv.weight.numel() * height * width
 
 
 def width_first(conv, height, width):
-    positions = 1
-    for n, k, s, p, d in zip(
-        (width, height), conv.kernel_size, conv.stride, conv.padding, conv.dilation, strict=True
-    ):
-        positions *= (n + 2 * p - d * (k - 1) - 1) // s + 1
-    return conv.weight.numel() * positions
+    return conv.weight.numel() * math.prod(sides(conv, width, height))
+
+
+def without_stride(conv, height, width):
+    return conv.weight.numel() * math.prod(sides(conv, height, width, stride=False))
+
+
+def without_padding(conv, height, width):
+    return conv.weight.numel() * math.prod(sides(conv, height, width, padding=False))
+
+
+def without_dilation(conv, height, width):
+    return conv.weight.numel() * math.prod(sides(conv, height, width, dilation=False))
+
+
+def rounded_up(conv, height, width):
+    return conv.weight.numel() * math.prod(sides(conv, height, width, rounding=math.ceil))
+
+
+def flops(conv, height, width):
+    return 2 * by_the_formula(conv, height, width)
+
+
+def one_output_channel(conv, height, width):
+    return by_the_formula(conv, height, width) // conv.out_channels
+
+
+def square_kernels(conv, height, width):
+    k, s, p, d = conv.kernel_size[0], conv.stride[0], conv.padding[0], conv.dilation[0]
+    rows, columns = ((n + 2 * p - d * (k - 1) - 1) // s + 1 for n in (height, width))
+    return conv.weight.numel() * rows * columns
+
+
+def both_sides(conv, height, width):
+    return conv.weight.numel(), list(sides(conv, height, width))
+
+
+def a_set_of_positions(conv, height, width):
+    return conv.out_channels * math.prod(sides(conv, height, width))
+
+
+def record_with(model, names, x, store=lambda o: o.detach().clone(), bind=True, tidy=True,
+                pick=lambda inputs, output: output, before=lambda m: None, find=None):  # fmt: skip
+    kept, handles = {}, []
+    before(model)
+    try:
+        for name in names:
+
+            def keep(module, inputs, output, name=name):
+                kept[name if bind else names[-1]] = store(pick(inputs, output))
+
+            layer = find(model, name) if find else model.get_submodule(name)
+            handles.append(layer.register_forward_hook(keep))
+        model(x)
+    finally:
+        for handle in handles if tidy else []:
+            handle.remove()
+    return kept
+
+
+def in_finally(model, names, x):
+    return record_with(model, names, x)
+
+
+def by_a_stack(model, names, x):
+    from contextlib import ExitStack
+
+    found = {}
+
+    def keeper(name):
+        def keep(module, inputs, output):
+            found[name] = output.clone()
+
+        return keep
+
+    with torch.no_grad(), ExitStack() as stack:
+        for name in names:
+            module = dict(model.named_modules())[name]
+            stack.enter_context(module.register_forward_hook(keeper(name)))
+        model(x)
+    return found
+
+
+def on_a_copy(model, names, x):
+    copied, kept = copy.deepcopy(model), {}
+    for name in names:
+        copied.get_submodule(name).register_forward_hook(
+            lambda module, inputs, output, key=name: kept.update({key: output.detach() + 0})
+        )
+    copied(x)
+    return {name: kept[name] for name in reversed(names)}
 
 
 def leaves_hooks(model, names, x):
-    kept = {}
+    return record_with(model, names, x, tidy=False)
+
+
+def late_name(model, names, x):
+    kept, handles = {}, []
+    for name in names:
+
+        def keep(module, inputs, output):
+            kept[name] = output.detach().clone()  # noqa: B023
+
+        handles.append(model.get_submodule(name).register_forward_hook(keep))
+    model(x)
+    for handle in handles:
+        handle.remove()
+    return {name: kept.get(name, kept[names[-1]]) for name in names}
+
+
+def no_clone(model, names, x):
+    return record_with(model, names, x, lambda output: output.detach())
+
+
+def no_detach(model, names, x):
+    return record_with(model, names, x, lambda output: output.clone())
+
+
+def no_finally(model, names, x):
+    kept, handles = {}, []
     for name in names:
 
         def keep(module, inputs, output, name=name):
             kept[name] = output.detach().clone()
-
-        model.get_submodule(name).register_forward_hook(keep)
-    model(x)
-    return kept
-
-
-def _record(model, names, x, store, bind=True):
-    kept, handles = {}, []
-    for name in names:
-        if bind:
-
-            def keep(module, inputs, output, name=name):
-                kept[name] = store(output)
-
-        else:
-
-            def keep(module, inputs, output):
-                kept[names[-1]] = kept[names[0]] = store(output)
 
         handles.append(model.get_submodule(name).register_forward_hook(keep))
     model(x)
@@ -96,40 +296,135 @@ def _record(model, names, x, store, bind=True):
     return kept
 
 
-def late_name(model, names, x):
-    return _record(model, names, x, lambda output: output.detach().clone(), bind=False)
+def try_begins_too_late(model, names, x):
+    kept, handles = {}, []
+    for name in names:
+
+        def keep(module, inputs, output, name=name):
+            kept[name] = output.detach().clone()
+
+        handles.append(model.get_submodule(name).register_forward_hook(keep))
+    try:
+        model(x)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return kept
 
 
-def no_clone(model, names, x):
-    return _record(model, names, x, lambda output: output.detach())
+def swallows(model, names, x):
+    try:
+        return in_finally(model, names, x)
+    except Exception:
+        return {}
 
 
-def no_detach(model, names, x):
-    return _record(model, names, x, lambda output: output.clone())
+def another_error(model, names, x):
+    try:
+        return in_finally(model, names, x)
+    except Exception as error:
+        raise RuntimeError("the model failed") from error
 
 
-def no_finally(model, names, x):
-    return _record(model, names, x, lambda output: output.detach().clone())
+def inputs_recorded(model, names, x):
+    return record_with(model, names, x, pick=lambda inputs, output: inputs[0])
 
+
+def top_level_only(model, names, x):
+    return record_with(model, names, x, find=getattr)
+
+
+def clears_all_hooks(model, names, x):
+    try:
+        return in_finally(model, names, x)
+    finally:
+        for module in model.modules():
+            module._forward_hooks.clear()
+
+
+def left_in_eval(model, names, x):
+    return record_with(model, names, x, before=nn.Module.eval)
+
+
+def one_run_for_each(model, names, x):
+    found = {}
+    for name in names:
+        found |= in_finally(model, [name], x)
+    return found
+
+
+def as_lists(model, names, x):
+    return record_with(model, names, x, lambda output: output.tolist())
+
+
+def in_a_list(model, names, x):
+    return list(in_finally(model, names, x).values())
+
+
+def with_the_result(model, names, x):
+    return in_finally(model, names, x) | {"output": model(x).detach()}
+
+
+def shapes_only(model, names, x):
+    return record_with(model, names, x, lambda output: tuple(output.shape))
+
+
+RIGHT = {
+    "23.1": [by_sums, by_a_loop, by_tensors],
+    "23.2": [by_the_formula, by_running_it, by_each_channel],
+    "23.3": [in_finally, by_a_stack, on_a_copy],
+}
 
 WRONG = {
     "23.1": [
-        (counts_shared_twice, "share a weight, which counts once"),
-        (ignores_frozen, "the frozen convolution is in it"),
-        (counts_tensors, "the number of tensors"),
-        (without_buffers, "Return a dictionary with the keys"),
+        (counts_shared_twice, "a parameter that is used in two places counts once"),
+        (shared_buffers_twice, "a buffer that is used in two places counts once"),
+        (ignores_frozen, "the frozen parameters are in it"),
+        (counts_tensors, "that is the number of tensors"),
+        (without_buffers, "has no 'buffers'"),
+        (with_a_total, "It has a key 'total'"),
+        (saved_buffers, "buffers that state_dict() leaves out are missing"),
+        (everything_saved, "parameters are in it"),
+        (keys_where_needed, "also where the number is 0"),
+        (exchanged, "that is the number of frozen ones"),
+        (float_buffers, "the counters of batches are missing"),
+        (three_numbers, "should be a dictionary, and it is the tuple"),
+        (per_layer, "should be one number, and it is the list"),
+        (thaws, "The requires_grad of"),
     ],
     "23.2": [
-        (with_biases, "The biases are counted"),
+        (with_biases, "the biases are counted"),
         (forgets_groups, "only its group's inputs"),
-        (input_positions, "216 weights × 120 positions"),
-        (width_first, "height first"),
+        (groups_twice, "knows about groups already"),
+        (input_positions, "the output has fewer positions than the image"),
+        (width_first, "each argument is a pair, height first"),
+        (without_stride, "the stride is missing"),
+        (without_padding, "the padding is missing"),
+        (without_dilation, "the dilation is missing"),
+        (rounded_up, "it should be rounded down"),
+        (flops, "here each counts twice"),
+        (one_output_channel, "the number of output channels is missing"),
+        (square_kernels, "and it should be"),
+        (both_sides, "should be one number, and it is a tuple of 2"),
+        (a_set_of_positions, "that is the number of outputs"),
     ],
     "23.3": [
         (leaves_hooks, "remove each handle"),
         (late_name, "bind it by name=name"),
         (no_clone, "store a clone"),
-        (no_detach, "detach them"),
+        (no_detach, "detach it"),
         (no_finally, "remove it in finally"),
+        (try_begins_too_late, "register the hooks inside try, too"),
+        (swallows, "the caller must see the error"),
+        (another_error, "the caller saw RuntimeError instead"),
+        (inputs_recorded, "a hook's third argument is the output"),
+        (top_level_only, "your answer raised AttributeError"),
+        (clears_all_hooks, "A hook that somebody else had registered is gone"),
+        (left_in_eval, "is in another mode than before"),
+        (one_run_for_each, "once is enough for all names"),
+        (as_lists, "should be a torch.Tensor, and it is a list"),
+        (in_a_list, "should be a dictionary, and it is a list of 2"),
+        (with_the_result, "has a key 'output' that was not asked for"),
+        (shapes_only, "should be a torch.Tensor, and it is the tuple (5, 3)"),
     ],
 }
