@@ -1,5 +1,6 @@
 """Checks of chapter 04, datasets and loaders."""
 
+import math
 from typing import Any
 
 import torch
@@ -7,105 +8,316 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from helpers.checks.machinery import (
+    Draw,
     NotAnswered,
+    Wrong,
+    as_class,
+    as_integer,
+    as_list,
+    as_pair,
+    as_tensor,
     call,
-    close,
+    compare,
+    describe,
     exercise,
+    is_stub,
+    plain,
     require,
-    require_subclass,
-    require_tensor,
 )
 
 
-@exercise("04.1")
+@exercise(
+    "04.1",
+    hints=(
+        "What does the dataset have to keep in __init__, so that __getitem__ can find row i and "
+        "pick its columns?",
+        "row = self.table[index] is a dictionary. torch.tensor([row[name] for name in "
+        "self.columns], dtype=torch.float32) are the values, and int(row[self.target]) the target.",
+    ),
+)
 def rows(answer: Any) -> str:
-    require_subclass(answer, Dataset, "torch.utils.data.Dataset")
-    table = [{"id": f"r{i}", "b": 10.0 * i, "a": i + 0.5, "y": i % 3} for i in range(7)]
-    dataset = answer(table, ["a", "b"], "y")
-    size = dataset.__len__()
-    if size is ...:
+    as_class(answer, Dataset, "torch.utils.data.Dataset")
+    require(
+        hasattr(answer, "__len__"), "There is no __len__: a Dataset tells how many samples it has."
+    )
+    if is_stub(answer.__len__) or is_stub(answer.__getitem__):
         raise NotAnswered
-    require(size == 7, f"len(dataset) is {size!r} for a table of 7 rows. Does __len__ return it?")
-    sample = dataset[2]
+    wide = [{"id": f"r{i}", "c": i, "b": 10.0 * i, "a": i + 0.5, "y": i % 3} for i in range(7)]
+    whole = [{"k": 4 - i, "z": 2 * i, "x": i * i} for i in range(4)]
+    coded = [{"class": float(i + 1), "w": 0.25 * i, "flag": i % 2 == 0} for i in range(3)]
+    given = [
+        (wide, ["a", "b"], "y"),
+        (whole, ["z", "x"], "k"),
+        (coded, ["w", "flag"], "class"),
+        (wide, ["c"], "c"),
+        (wide[:1], ["b", "c", "a"], "y"),
+    ]
+    first = call(answer, *given[0])
+    _compare_dataset(first, *given[0])
+    for table, columns, target in given[1:]:
+        _compare_dataset(call(answer, table, columns, target), table, columns, target)
+    try:
+        _compare_dataset(first, *given[0])
+    except Wrong as error:
+        raise Wrong(
+            "A dataset gives something else once another one is made: keep the table, the columns "
+            "and the target in self."
+        ) from error
+    values, targets = next(iter(DataLoader(first, batch_size=7)))
     require(
-        isinstance(sample, tuple) and len(sample) == 2,
-        f"dataset[2] should be a pair (values, target), got {type(sample).__name__}.",
+        tuple(values.shape) == (7, 2) and targets.dtype == torch.int64,
+        "A DataLoader cannot make a batch of these samples.",
     )
-    values = require_tensor(sample[0], "The first part of dataset[2]", (2,))
-    require(
-        values.dtype == torch.float32,
-        f"The values are of {values.dtype}: ask for dtype=torch.float32.",
-    )
-    require(
-        close(values, torch.tensor([2.5, 20.0])),
-        f"dataset[2] holds {values.tolist()}, expected [2.5, 20.0]: the columns that were asked "
-        "for, in their order.",
-    )
-    require(
-        type(sample[1]) is int and sample[1] == 2,
-        f"The target of dataset[2] should be the int 2, got {sample[1]!r}.",
-    )
-    batch, targets = next(iter(DataLoader(dataset, batch_size=7)))
-    require(tuple(batch.shape) == (7, 2) and targets.dtype == torch.int64, "It does not collate.")
     return "A DataLoader takes it as it is."
 
 
-@exercise("04.2")
+def _compare_dataset(dataset: Any, table: list[dict], columns: list[str], target: str) -> None:
+    where = f"With the columns {columns} and the target {target!r},"
+    size = as_integer(call(dataset.__len__), f"{where} len(dataset)")
+    require(
+        size == len(table),
+        f"{where} len(dataset) is {size} for a table of {len(table)} row{'s' * (len(table) != 1)}.",
+    )
+    for i, row in reversed(list(enumerate(table))):
+        name = f"{where} dataset[{i}]"
+        values, found = as_pair(call(dataset.__getitem__, i), name, "the values", "the target")
+        numbers = [float(row[c]) for c in columns]
+        keys = [k for k, v in row.items() if not isinstance(v, str)]
+        compare(
+            values,
+            torch.tensor(numbers),
+            f"{where} the first part of dataset[{i}]",
+            typical={
+                "The columns are in the order of the alphabet: theirs in `columns` counts.": (
+                    torch.tensor([float(row[c]) for c in sorted(columns)])
+                ),
+                "The columns are in the order of the table: theirs in `columns` counts.": (
+                    torch.tensor([float(row[c]) for c in row if c in columns])
+                ),
+                "The columns are in the reverse order.": torch.tensor(numbers[::-1]),
+                "The target stands among the values: it comes on its own, as the second part.": (
+                    torch.tensor([*numbers, float(row[target])])
+                ),
+                "All columns but the target are there, and those in `columns` are asked for.": (
+                    torch.tensor([float(row[k]) for k in keys if k != target])
+                ),
+                "All columns of the table are there, and those in `columns` are asked for.": (
+                    torch.tensor([float(row[k]) for k in keys])
+                ),
+                "This is another row: index counts from 0.": torch.tensor(
+                    [float(table[(i + 1) % len(table)][c]) for c in columns]
+                ),
+            },
+            hint=f"Row {i} is {plain(row)}.",
+        )
+        as_tensor(
+            values,
+            f"{where} the first part of dataset[{i}]",
+            dtype=torch.float32,
+            why="Ask for it with dtype=torch.float32.",
+        )
+        require(
+            type(found) is int,
+            f"{where} the target of dataset[{i}] should be a Python int, and it is "
+            f"{describe(found)}: int(...) makes one.",
+        )
+        require(
+            found == int(row[target]),
+            f"{where} the target of dataset[{i}] is {found}, and it should be {int(row[target])}.",
+        )
+
+
+@exercise(
+    "04.2",
+    hints=(
+        "How wide does the batch have to be, and what should stand where a sequence has ended? "
+        "When do you have to note the lengths?",
+        "samples[0].new_zeros(len(samples), longest) has the right dtype. Write each sample into "
+        "the beginning of its row. The lengths are torch.tensor([len(s) for s in samples]).",
+    ),
+)
 def pad(answer: Any) -> str:
-    samples = [torch.tensor([1, 2, 3]), torch.tensor([4]), torch.tensor([5, 6])]
-    result = call(answer, samples)
-    require(
-        isinstance(result, tuple) and len(result) == 2,
-        "It should return two things: the batch and the lengths.",
-    )
-    batch = require_tensor(result[0], "The batch")
-    require(
-        batch.shape[-1] != 1,
-        "The sequences were cut to the shortest: fill up to the longest instead.",
-    )
-    batch = require_tensor(batch, "The batch", (3, 3))
-    expected = torch.tensor([[1, 2, 3], [4, 0, 0], [5, 6, 0]])
-    require(
-        not close(batch, torch.tensor([[1, 2, 3], [0, 0, 4], [0, 5, 6]])),
-        "The zeros stand in front: sequences begin at column 0.",
-    )
-    require(close(batch, expected), f"The batch is {batch.tolist()}, expected {expected.tolist()}.")
-    require(
-        batch.dtype == torch.int64,
-        f"The batch is of {batch.dtype}, the samples of torch.int64: keep the dtype.",
-    )
-    lengths = torch.as_tensor(result[1])
-    require(
-        lengths.tolist() == [3, 1, 2],
-        f"The lengths are {lengths.tolist()}, expected [3, 1, 2]: those before padding.",
-    )
+    draw = Draw(4)
+    for lengths, dtype in (
+        *(((3, 1, 2), torch.int64), ((2, 5, 4, 1), torch.float32), ((4,), torch.float64)),
+        *(((1, 1), torch.int32), ((6, 2, 7, 7, 3), torch.float64)),
+    ):
+        samples = [draw.integers(1, 9, n).to(dtype) for n in lengths]
+        if dtype.is_floating_point:
+            samples = [sample + 0.25 for sample in samples]
+        if len(samples) > 1:
+            samples[0][-1] = 0  # a zero that belongs to the data
+        shown = f"for lengths {lengths},"
+        batch, found = as_pair(call(answer, samples), f"pad(samples), {shown}", "the batch",
+                               "the lengths")  # fmt: skip
+        compare(
+            batch,
+            _padded(samples),
+            f"The batch, {shown}",
+            typical=_mistakes_of_padding(samples),
+            hint="Each row begins with its sample and ends with zeros.",
+        )
+        as_tensor(batch, f"The batch, {shown}", dtype=dtype, why="It is that of the samples.")
+        longest = max(lengths)
+        compare(
+            found,
+            torch.tensor(lengths),
+            f"The second result, the lengths {shown}",
+            typical={
+                "These are the lengths after padding: those before it are asked for.": (
+                    torch.full((len(lengths),), longest)
+                ),
+                "Zeros that belong to a sample are not counted: take the lengths of the samples.": (
+                    torch.tensor([int((s != 0).sum()) for s in samples])
+                ),
+                "This is how many zeros were added, not how long the samples are.": (
+                    longest - torch.tensor(lengths)
+                ),
+                "The lengths are sorted, and the samples are not.": (
+                    torch.tensor(lengths).sort(descending=True).values
+                ),
+                "This is a mask of what is data: the lengths are asked for.": (
+                    torch.arange(longest) < torch.tensor(lengths).unsqueeze(1)
+                ),
+                "This is the number of samples: each has a length.": torch.tensor(len(lengths)),
+                "This is the longest length alone: each sample has one.": torch.tensor(longest),
+            },
+            dtype="integer",
+        )
     return "Now nobody takes the padding for data."
 
 
-@exercise("04.3")
+def _padded(samples: list[Tensor], fill: float = 0.0, front: bool = False) -> Tensor:
+    longest = max(len(sample) for sample in samples)
+    rows = []
+    for sample in samples:
+        rest = [fill] * (longest - len(sample))
+        rows.append([*rest, *sample.tolist()] if front else [*sample.tolist(), *rest])
+    return torch.tensor(rows, dtype=samples[0].dtype)
+
+
+def _mistakes_of_padding(samples: list[Tensor]) -> dict[str, Any]:
+    shortest = min(len(sample) for sample in samples)
+    right = _padded(samples)
+    order = sorted(range(len(samples)), key=lambda i: -len(samples[i]))
+    wider = torch.cat([right, right.new_zeros(len(right), 1)], dim=1)
+    return {
+        "The sequences were cut to the shortest: fill up to the longest instead.": torch.stack(
+            [sample[:shortest] for sample in samples]
+        ),
+        "The zeros stand in front: sequences begin at column 0.": _padded(samples, front=True),
+        "The batch is transposed: each sample is a row (batch_first=True).": right.T,
+        "It is filled up with ones, and zeros are asked for.": _padded(samples, 1),
+        "It is filled up with -1, and zeros are asked for.": _padded(samples, -1),
+        "The samples are sorted by length: keep their order.": right[order],
+        "Each sample is repeated where zeros should be.": lambda: torch.stack(
+            [s.repeat(right.shape[1])[: right.shape[1]] for s in samples]
+        ),
+        "Everything is cut to the length of the first sample: the longest counts.": (
+            lambda: right[:, : len(samples[0])]
+        ),
+        "The batch is one column too wide.": wider,
+        "The fractions are lost: give the batch the dtype of the samples.": right.to(torch.int64),
+    }
+
+
+@exercise(
+    "04.3",
+    hints=(
+        "One class at a time: at which positions does it stand, and how many of these go into the "
+        "first list?",
+        "(labels == label).nonzero().squeeze(1).tolist() are the positions of a label, and "
+        "labels.unique() all labels. int(share * n) rounds down; the rest goes into the second.",
+    ),
+)
 def stratified(answer: Any) -> str:
-    generator = torch.Generator().manual_seed(3)
-    labels = torch.tensor([0] * 40 + [1] * 11 + [2] * 5)
-    labels = labels[torch.randperm(len(labels), generator=generator)]
-    result = call(answer, labels, 0.8)
-    require(
-        isinstance(result, tuple) and len(result) == 2,
-        "It should return two lists of positions.",
-    )
-    first, second = (_positions(part) for part in result)
-    require(not set(first) & set(second), "Some positions are in both lists.")
-    require(
-        sorted(first + second) == list(range(56)),
-        "Some positions are in neither list, or twice in one. The lists hold positions in labels.",
-    )
-    counts = torch.bincount(labels[first], minlength=3).tolist()
-    require(
-        counts == [32, 8, 4],
-        f"Of the classes with 40, 11 and 5 samples the first list has {counts}, expected "
-        "[32, 8, 4]: split each class on its own, rounding down.",
-    )
+    draw = Draw(3)
+    for sizes, names, share in (
+        ((40, 11, 13, 5), (0, 1, 2, 3), 0.8),
+        ((8, 3, 1, 6), (7, -2, 3, 30), 0.5),
+        ((9, 2), (1, 4), 0.25),
+        ((3, 5), (0, 1), 0.0),
+        ((2, 4), (5, 0), 1.0),
+        ((7,), (2,), 0.3),
+        ((12, 10), (1, 0), 0.125),
+    ):
+        labels = torch.cat([torch.full((n,), v) for n, v in zip(sizes, names, strict=True)])
+        labels = labels[draw.order(len(labels))]
+        _compare_split(call(answer, labels, share), labels, share)
     return "Rare classes are in both parts."
 
 
-def _positions(part: Any) -> list[int]:
-    return part.tolist() if isinstance(part, Tensor) else [int(position) for position in part]
+def _compare_split(result: Any, labels: Tensor, share: float) -> None:
+    name = f"stratified(labels, {share})"
+    pair = as_pair(result, name, "the first list", "the second list")
+    first, second = (
+        _positions(part, f"The {which} result of {name}")
+        for part, which in zip(pair, ("first", "second"), strict=True)
+    )
+    n = len(labels)
+    classes = sorted(set(labels.tolist()))
+    sizes = [int((labels == c).sum()) for c in classes]
+    given = first + second
+    beyond = [i for i in given if not 0 <= i < n]
+    if beyond:
+        raise Wrong(f"{name} gave {beyond[0]}: positions in {n} labels go from 0 to {n - 1}.")
+    require(
+        sorted(given) != sorted(labels.tolist()) or len(set(given)) == n,
+        f"{name} gave the labels themselves: their positions are asked for.",
+    )
+    require(
+        sorted(given) != sorted(i for size in sizes for i in range(size)) or len(classes) == 1,
+        f"{name} gave positions within each class: positions in labels are asked for.",
+    )
+    both = sorted(set(first) & set(second))
+    if both:
+        raise Wrong(f"{name}: position {both[0]} is in both lists.")
+    require(
+        len(set(first)) == len(first) and len(set(second)) == len(second),
+        f"{name}: a position is twice in one list.",
+    )
+    missing = sorted(set(range(n)) - set(given))
+    if missing:
+        raise Wrong(
+            f"{name}: {len(missing)} of {n} positions are in neither list, such as {missing[0]}, "
+            f"which has label {int(labels[missing[0]])}."
+        )
+    counts = [int((labels[first] == c).sum()) if first else 0 for c in classes]
+    expected = [math.floor(share * size) for size in sizes]
+    if counts == expected:
+        return
+    typical = {
+        "the second list has what the first should have: exchange them.": [
+            s - e for s, e in zip(sizes, expected, strict=True)
+        ],
+        "the numbers are rounded up: round down.": [math.ceil(share * s) for s in sizes],
+        "the numbers are rounded to the nearest: round down.": [round(share * s) for s in sizes],
+        "each class has at least one in the first list, and rounding down may leave none.": [
+            max(1, e) for e in expected
+        ],
+        "the first has the share that the second should have.": [
+            math.floor((1 - share) * s) for s in sizes
+        ],
+        "each class has as many as the rarest gives: each has its own share.": [
+            math.floor(share * min(sizes))
+        ]
+        * len(sizes),
+    }
+    text = f"{name}: of classes with {sizes} samples, the first list has {counts}, and {expected} "
+    for hint, wrong in typical.items():
+        require(counts != wrong or wrong == expected, f"{text}are asked for: {hint}")
+    if sum(counts) in (math.floor(share * n), math.ceil(share * n), round(share * n)):
+        raise Wrong(f"{text}are asked for: split each class on its own, not all together.")
+    raise Wrong(f"{text}are asked for: share times the size of each class, rounded down.")
+
+
+def _positions(part: Any, name: str) -> list[int]:
+    """Returns a list of Python integers."""
+    found = as_list(part, name)
+    for value in found:
+        require(
+            type(value) is int,
+            f"{name} should hold Python ints, and one is {describe(value)}: .tolist() makes ints "
+            "of a tensor.",
+        )
+    return found

@@ -1,25 +1,57 @@
-"""Typical wrong answers to the exercises of chapter 04, and the hint that each must get."""
+"""Right and wrong answers to the exercises of chapter 04, and the hint that each must get."""
+
+import random
+from collections import defaultdict
 
 import torch
+from torch import nn
+from torch.nn import functional as F
 from torch.utils.data import Dataset
 
 
-class AllColumns(Dataset):
+class AsNeeded(Dataset):
     def __init__(self, table, columns, target):
-        self.table, self.columns, self.target = table, sorted(columns, reverse=True), target
+        self.table, self.columns, self.target = table, columns, target
 
     def __len__(self):
         return len(self.table)
 
     def __getitem__(self, index):
         row = self.table[index]
-        return torch.tensor([row[name] for name in self.columns]), row[self.target]
+        values = torch.tensor([row[name] for name in self.columns], dtype=torch.float32)
+        return values, int(row[self.target])
 
 
-class Doubles(AllColumns):
+class AtOnce(Dataset):
+    def __init__(self, table, columns, target):
+        self.values = torch.tensor([[float(row[c]) for c in columns] for row in table])
+        self.targets = [int(row[target]) for row in table]
+
+    def __len__(self):
+        return self.values.shape[0]
+
     def __getitem__(self, index):
-        row = self.table[index]
-        return torch.tensor([row["a"], row["b"]], dtype=torch.float64), row[self.target]
+        return [self.values[index], self.targets[index]]
+
+
+class PairsInAList(Dataset):
+    def __init__(self, table, columns, target):
+        self.pairs = []
+        for row in table:
+            x = torch.empty(len(columns))
+            for i, column in enumerate(columns):
+                x[i] = row[column]
+            self.pairs.append((x, int(row[target])))
+
+    def __len__(self):
+        return len(self.pairs)
+
+    def __getitem__(self, index):
+        return self.pairs[index]
+
+
+class Inherits(AsNeeded):
+    pass
 
 
 class NotADataset:
@@ -27,28 +59,229 @@ class NotADataset:
         return 7
 
 
+class NoLength(Dataset):
+    def __init__(self, table, columns, target):
+        self.table = table
+
+    def __getitem__(self, index):
+        return self.table[index]
+
+
+class NoItems(Dataset):
+    def __init__(self, table, columns, target):
+        self.table = table
+
+    def __len__(self):
+        return len(self.table)
+
+
+class SortedColumns(AsNeeded):
+    def __init__(self, table, columns, target):
+        super().__init__(table, sorted(columns), target)
+
+
+class OrderOfTheTable(AsNeeded):
+    def __getitem__(self, index):
+        row = self.table[index]
+        values = [float(value) for key, value in row.items() if key in self.columns]
+        return torch.tensor(values), int(row[self.target])
+
+
+class InferredDtype(AsNeeded):
+    def __getitem__(self, index):
+        row = self.table[index]
+        return torch.tensor([row[name] for name in self.columns]), int(row[self.target])
+
+
+class Doubles(AsNeeded):
+    def __getitem__(self, index):
+        values, target = super().__getitem__(index)
+        return values.double(), target
+
+
+class TargetAsItIs(AsNeeded):
+    def __getitem__(self, index):
+        return super().__getitem__(index)[0], self.table[index][self.target]
+
+
+class TargetTensor(AsNeeded):
+    def __getitem__(self, index):
+        values, target = super().__getitem__(index)
+        return values, torch.tensor(target)
+
+
+class OnlyValues(AsNeeded):
+    def __getitem__(self, index):
+        return super().__getitem__(index)[0]
+
+
+class TargetAmongValues(AsNeeded):
+    def __getitem__(self, index):
+        values, target = super().__getitem__(index)
+        return torch.cat([values, torch.tensor([float(target)])]), target
+
+
+class LengthOfColumns(AsNeeded):
+    def __len__(self):
+        return len(self.columns)
+
+
+class OneOff(AsNeeded):
+    def __getitem__(self, index):
+        return super().__getitem__((index + 1) % len(self))
+
+
+class PopsTheTarget(Dataset):
+    def __init__(self, table, columns, target):
+        self.y = [int(row.pop(target)) for row in table]
+        self.x = [torch.tensor([float(row[c]) for c in columns]) for row in table]
+
+    def __len__(self):
+        return len(self.y)
+
+    def __getitem__(self, index):
+        return self.x[index], self.y[index]
+
+
+class OfTheClass(AsNeeded):
+    def __init__(self, table, columns, target):
+        cls = type(self)
+        cls.table, cls.columns, cls.target = table, columns, target
+
+
+class APlainList(AsNeeded):
+    def __getitem__(self, index):
+        row = self.table[index]
+        return [float(row[name]) for name in self.columns], int(row[self.target])
+
+
+def new_zeros(samples):
+    lengths = torch.tensor([len(sample) for sample in samples])
+    batch = samples[0].new_zeros(len(samples), int(lengths.max()))
+    for row, sample in zip(batch, samples, strict=True):
+        row[: len(sample)] = sample
+    return batch, lengths
+
+
+def pad_sequence(samples):
+    batch = nn.utils.rnn.pad_sequence(samples, batch_first=True)
+    return [batch, torch.tensor([sample.numel() for sample in samples], dtype=torch.int32)]
+
+
+def stacked(samples):
+    longest = max(map(len, samples))
+    batch = torch.stack([F.pad(sample, (0, longest - len(sample))) for sample in samples])
+    return batch, torch.as_tensor([sample.size(0) for sample in samples])
+
+
 def cut(samples):
     shortest = min(len(sample) for sample in samples)
-    return torch.stack([sample[:shortest] for sample in samples]), torch.tensor([1, 1, 1])
+    return torch.stack([sample[:shortest] for sample in samples]), new_zeros(samples)[1]
 
 
 def in_front(samples):
-    batch = samples[0].new_zeros(3, 3)
+    batch, lengths = new_zeros(samples)
     for row, sample in zip(batch, samples, strict=True):
-        row[3 - len(sample) :] = sample
-    return batch, torch.tensor([len(sample) for sample in samples])
+        row.zero_()
+        row[len(row) - len(sample) :] = sample
+    return batch, lengths
 
 
-def as_floats(samples):
-    batch = torch.zeros(3, 3)
-    for row, sample in zip(batch, samples, strict=True):
-        row[: len(sample)] = sample
-    return batch, torch.tensor([len(sample) for sample in samples])
+def transposed(samples):
+    return nn.utils.rnn.pad_sequence(samples), new_zeros(samples)[1]
+
+
+def always_floats(samples):
+    batch, lengths = new_zeros(samples)
+    return batch.float(), lengths
+
+
+def always_integers(samples):
+    batch, lengths = new_zeros(samples)
+    return batch.long(), lengths
+
+
+def filled_with_ones(samples):
+    batch = nn.utils.rnn.pad_sequence(samples, batch_first=True, padding_value=1)
+    return batch, new_zeros(samples)[1]
+
+
+def sorted_by_length(samples):
+    return new_zeros(sorted(samples, key=len, reverse=True))
 
 
 def padded_lengths(samples):
-    batch = as_floats(samples)[0].long()
+    batch = new_zeros(samples)[0]
     return batch, torch.tensor([len(row) for row in batch])
+
+
+def counts_what_is_not_zero(samples):
+    batch = new_zeros(samples)[0]
+    return batch, (batch != 0).sum(dim=1)
+
+
+def first_is_longest(samples):
+    longest = len(samples[0])
+    batch = torch.stack([F.pad(sample, (0, longest - len(sample))) for sample in samples])
+    return batch, new_zeros(samples)[1]
+
+
+def a_list_of_lengths(samples):
+    return new_zeros(samples)[0], [len(sample) for sample in samples]
+
+
+def float_lengths(samples):
+    batch, lengths = new_zeros(samples)
+    return batch, lengths.float()
+
+
+def only_the_batch(samples):
+    return new_zeros(samples)[0]
+
+
+def a_mask(samples):
+    batch, lengths = new_zeros(samples)
+    return batch, torch.arange(batch.shape[1]) < lengths.unsqueeze(1)
+
+
+def replaces_the_samples(samples):
+    found = new_zeros(samples)
+    longest = found[0].shape[1]
+    for i, sample in enumerate(samples):
+        samples[i] = F.pad(sample, (0, longest - len(sample)))
+    return found
+
+
+def no_padding(samples):
+    return torch.stack(samples), torch.tensor([len(sample) for sample in samples])
+
+
+def class_by_class(labels, share):
+    first, second = [], []
+    for label in labels.unique():
+        found = (labels == label).nonzero().squeeze(1).tolist()
+        cut = int(share * len(found))
+        first, second = first + found[:cut], second + found[cut:]
+    return first, second
+
+
+def collected_in_a_dictionary(labels, share):
+    places = defaultdict(list)
+    for i, label in enumerate(labels.tolist()):
+        places[label].append(i)
+    first = [i for p in places.values() for i in p[: int(len(p) * share)]]
+    return [first, [i for i in range(len(labels)) if i not in first]]
+
+
+def drawn_at_random(labels, share):
+    first, second = [], []
+    for label in set(labels.tolist()):
+        found = torch.where(labels == label)[0].tolist()
+        random.shuffle(found)
+        cut = int(len(found) * share // 1)
+        first.extend(found[:cut])
+        second.extend(found[cut:])
+    return sorted(first), sorted(second)
 
 
 def over_all_classes(labels, share):
@@ -67,25 +300,136 @@ def loses_the_rest(labels, share):
 
 
 def overlapping(labels, share):
-    everything = list(range(len(labels)))
-    return everything[: int(share * len(labels))], everything
+    return class_by_class(labels, share)[0], list(range(len(labels)))
 
+
+def rounded_up(labels, share):
+    first, second = [], []
+    for label in labels.unique():
+        found = (labels == label).nonzero().squeeze(1).tolist()
+        cut = -int(-share * len(found) // 1)
+        first, second = first + found[:cut], second + found[cut:]
+    return first, second
+
+
+def rounded(labels, share):
+    first, second = [], []
+    for label in labels.unique():
+        found = (labels == label).nonzero().squeeze(1).tolist()
+        cut = round(share * len(found))
+        first, second = first + found[:cut], second + found[cut:]
+    return first, second
+
+
+def at_least_one(labels, share):
+    first, second = [], []
+    for label in labels.unique():
+        found = (labels == label).nonzero().squeeze(1).tolist()
+        cut = max(1, int(share * len(found)))
+        first, second = first + found[:cut], second + found[cut:]
+    return first, second
+
+
+def exchanged(labels, share):
+    return class_by_class(labels, share)[::-1]
+
+
+def within_a_class(labels, share):
+    first, second = [], []
+    for label in labels.unique():
+        n = int((labels == label).sum())
+        first += list(range(int(share * n)))
+        second += list(range(int(share * n), n))
+    return first, second
+
+
+def the_labels(labels, share):
+    return tuple([int(labels[i]) for i in part] for part in class_by_class(labels, share))
+
+
+def tensors(labels, share):
+    return tuple(torch.tensor(part) for part in class_by_class(labels, share))
+
+
+def lists_of_tensors(labels, share):
+    return tuple([torch.tensor(i) for i in part] for part in class_by_class(labels, share))
+
+
+def sorts_the_labels(labels, share):
+    labels.copy_(labels.sort().values)
+    return class_by_class(labels, share)
+
+
+def labels_from_zero(labels, share):
+    first, second = [], []
+    for label in range(int(labels.max()) + 1):
+        found = (labels == label).nonzero().squeeze(1).tolist()
+        cut = int(share * len(found))
+        first, second = first + found[:cut], second + found[cut:]
+    return first, second
+
+
+def one_list_for_each_class(labels, share):
+    return [(labels == label).nonzero().squeeze(1).tolist() for label in labels.unique()]
+
+
+RIGHT = {
+    "04.1": [AsNeeded, AtOnce, PairsInAList, Inherits],
+    "04.2": [new_zeros, pad_sequence, stacked],
+    "04.3": [class_by_class, collected_in_a_dictionary, drawn_at_random],
+}
 
 WRONG = {
     "04.1": [
         (NotADataset, "A subclass of torch.utils.data.Dataset"),
-        (AllColumns, "in their order"),
-        (Doubles, "ask for dtype=torch.float32"),
+        (NoLength, "There is no __len__"),
+        (NoItems, "your answer raised NotImplementedError"),
+        (SortedColumns, "in the order of the alphabet"),
+        (OrderOfTheTable, "in the order of the table"),
+        (InferredDtype, "dtype=torch.float32"),
+        (Doubles, "has dtype float64, and float32 is asked for"),
+        (TargetAsItIs, "should be a Python int, and it is the number 3.0"),
+        (TargetTensor, "should be a Python int, and it is an int64 tensor"),
+        (OnlyValues, "should return two things, the values and the target"),
+        (TargetAmongValues, "The target stands among the values"),
+        (LengthOfColumns, "len(dataset) is 2 for a table of 7 rows"),
+        (OneOff, "another row"),
+        (PopsTheTarget, "The entries of an element of the argument table have changed"),
+        (OfTheClass, "once another one is made"),
+        (APlainList, "should be a torch.Tensor, and it is the list"),
     ],
     "04.2": [
         (cut, "cut to the shortest"),
         (in_front, "zeros stand in front"),
-        (as_floats, "keep the dtype"),
-        (padded_lengths, "before padding"),
+        (transposed, "batch_first=True"),
+        (always_floats, "has dtype float32, and int64 is asked for"),
+        (always_integers, "The fractions are lost"),
+        (filled_with_ones, "zeros are asked for"),
+        (sorted_by_length, "keep their order"),
+        (padded_lengths, "the lengths after padding"),
+        (counts_what_is_not_zero, "Zeros that belong to a sample"),
+        (first_is_longest, "the length of the first sample"),
+        (a_list_of_lengths, "should be a torch.Tensor, and it is the list"),
+        (float_lengths, "has dtype float32, and integers are asked for"),
+        (only_the_batch, "should return two things, the batch and the lengths"),
+        (a_mask, "This is a mask"),
+        (replaces_the_samples, "The entries of the argument samples have changed"),
+        (no_padding, "in `return torch.stack(samples), "),
     ],
     "04.3": [
         (over_all_classes, "split each class on its own"),
         (loses_the_rest, "in neither list"),
-        (overlapping, "in both lists"),
+        (overlapping, "is in both lists"),
+        (rounded_up, "rounded up"),
+        (rounded, "rounded to the nearest"),
+        (at_least_one, "rounding down may leave none"),
+        (exchanged, "exchange them"),
+        (within_a_class, "positions within each class"),
+        (the_labels, "gave the labels themselves"),
+        (tensors, "should be a list; it is"),
+        (lists_of_tensors, "should hold Python ints"),
+        (sorts_the_labels, "The numbers in the argument labels have changed"),
+        (labels_from_zero, "in neither list"),
+        (one_list_for_each_class, "should return two things"),
     ],
 }
