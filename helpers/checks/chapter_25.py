@@ -6,106 +6,316 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from helpers.checks.machinery import call, exercise, require
+import torch
+
+from helpers.checks.machinery import (
+    Wrong,
+    as_integer,
+    as_number,
+    as_numbers,
+    as_pair,
+    as_text,
+    call,
+    compare,
+    exercise,
+    plain,
+    require,
+    require_error,
+)
+
+# (step, value), in the order in which they are written.
+Events = Iterable[tuple[int, float]]
 
 
-def _write(folder: Path, tag: str, events: Iterable[tuple[int, float]], suffix: str = "") -> None:
+def _write(folder: Path, scalars: dict[str, Events], attempt: int = 1) -> None:
+    """Writes one file of events; later attempts have later times."""
     from torch.utils.tensorboard import SummaryWriter
 
-    with SummaryWriter(str(folder), filename_suffix=suffix) as writer:
-        for time, (step, value) in enumerate(events):
-            writer.add_scalar(tag, value, step, walltime=time + (1000.0 if suffix == ".b" else 0.0))
+    with SummaryWriter(str(folder), filename_suffix=f".{attempt}") as writer:
+        for tag, events in scalars.items():
+            for time, (step, value) in enumerate(events):
+                writer.add_scalar(tag, value, step, walltime=1000.0 * attempt + time)
 
 
-@exercise("25.1")
+@exercise(
+    "25.1",
+    hints=(
+        "An accumulator reads all files of a folder. By what do you compare two events, and what "
+        "decides between two events of the same step?",
+        "EventAccumulator(str(folder)).Reload() has Tags()['scalars'] and Scalars(tag), whose "
+        "events have step, wall_time and value. max(..., key=...) takes a key of two parts.",
+    ),
+)
 def last_value(answer: Any) -> str:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        _write(folder, "loss", [(0, 1.0), (7, 0.5), (3, 0.75)])
-        result = call(answer, folder, "loss")
-        require(
-            result != (3, 0.75),
-            "That is the event written last. The highest step is 7; an earlier line of the file.",
+        loss, accuracy = (
+            [(0, 1.0), (2, 1.5), (7, 0.5), (3, 0.75)],
+            [(2, 0.25), (1, 0.125), (2, 0.375)],
         )
-        require(
-            isinstance(result, tuple) and len(result) == 2 and result == (7, 0.5),
-            f"Of the steps 0, 7, 3 with values 1.0, 0.5, 0.75 it returned {result!r}, expected "
-            "(7, 0.5): step first, both numbers.",
-        )
-        _write(folder, "loss", [(0, 2.0), (7, 0.25)], suffix=".b")
-        result = call(answer, folder, "loss")
-        require(
-            result == (7, 0.25),
-            f"A second attempt wrote step 7 again, with 0.25; it returned {result!r}. Among equal "
-            "steps the latest wall_time counts.",
-        )
-        try:
-            answer(folder, "accuracy")
-        except KeyError as error:
-            require("loss" in str(error), f"The KeyError should name the tags there are: {error}.")
-        except Exception as error:
-            require(
-                False, f"For an unknown tag it raised {type(error).__name__}, expected KeyError."
-            )
-        else:
-            require(False, "For an unknown tag it returned something; expected a KeyError.")
+        _write(folder, {"loss": loss, "val/accuracy": accuracy})
+        _compare_last(answer, folder, "loss", loss)
+        _compare_last(answer, folder, "val/accuracy", accuracy)
+        _require_key_error(answer, folder)
+        again = [(0, 2.0), (7, 0.25)]
+        _write(folder, {"loss": again}, attempt=2)
+        _compare_last(answer, folder, "loss", loss + again)
+        once_more = [(4, 0.0625), (5, 8.0)]
+        _write(folder, {"loss": once_more}, attempt=3)
+        _compare_last(answer, folder, "loss", loss + again + once_more)
+        _compare_last(answer, folder, "val/accuracy", accuracy)
     return "The same as the page shows under the pointer."
 
 
-@exercise("25.2")
+def _compare_last(answer: Any, folder: Path, tag: str, events: list[tuple[int, float]]) -> None:
+    steps = [step for step, _ in events]
+    name = f"last_value(folder, {tag!r}), for the steps {steps},"
+    step, value = as_pair(call(answer, folder, tag), name, "the step", "the value")
+    values = [value for _, value in events]
+    last = max(range(len(events)), key=lambda i: (steps[i], i))
+    found = as_number(step, f"the step of {name}"), as_number(value, f"the value of {name}")
+    wanted = events[last]
+    if found == wanted:
+        as_integer(step, f"the step of {name}")
+        return
+    require(
+        found != wanted[::-1], f"{name} is {plain(found)}: the step comes first, then the value."
+    )
+    first = steps.index(wanted[0])
+    for wrong, hint in (
+        (events[-1], "That is the event written last. The highest step stands earlier."),
+        (events[first], f"Step {wanted[0]} was written more than once, and that is the first "
+         "time: the event written last counts, the one with the latest wall_time."),
+        ((len(events), wanted[1]), "The first number is how many events there are, not the step."),
+        ((last, wanted[1]), "The first number is the place in the list, not the step."),
+        (events[values.index(max(values))], "That is the event with the highest value: the highest "
+         "step is asked for."),
+        (events[values.index(min(values))], "That is the event with the lowest value: the highest "
+         "step is asked for."),
+        ((wanted[0], max(values)), "The step is right, and the value is the highest of all."),
+        (events[0], "That is the event written first."),
+    ):  # fmt: skip
+        require(found != wrong, hint)
+    raise Wrong(f"{name} is {plain(found)}, and it should be {plain(wanted)}.")
+
+
+def _require_key_error(answer: Any, folder: Path) -> None:
+    hint = "For an unknown tag it returned something: raise a KeyError."
+    require_error(KeyError, answer, folder, "rate", hint=hint)
+    try:
+        answer(folder, "rate")
+    except KeyError as error:
+        require(
+            all(tag in str(error) for tag in ("loss", "val/accuracy")),
+            "The KeyError for an unknown tag should name the tags there are, loss and "
+            f"val/accuracy, and it says: {str(error)[:100]}",
+        )
+
+
+@exercise(
+    "25.2",
+    hints=(
+        "The average begins at 0, so the first values are too small. By what do you divide to make "
+        "up for that, after n values?",
+        "last = weight * last + (1 - weight) * value, and last / (1 - weight**n) is drawn. n "
+        "counts finite values only; math.isfinite tells them.",
+    ),
+)
 def slider(answer: Any) -> str:
-    values = [1.0, 0.0, 0.0, 2.0]
-    result = call(answer, list(values), 0.0)
-    require(
-        isinstance(result, list) and len(result) == 4,
-        f"Return a list with a number for each value, got {result!r}.",
-    )
-    require(
-        result == values,
-        f"With weight 0 nothing is smoothed, but {values} became {result}.",
-    )
-    result = call(answer, list(values), 0.5)
-    require(
-        not math.isclose(result[0], 0.5),
-        "The first value is 0.5, expected 1.0: divide by 1 - weight**n, as the average began at 0.",
-    )
-    wanted = [1.0, 1 / 3, 1 / 7, 17 / 15]
-    require(
-        all(math.isclose(a, b, abs_tol=1e-9) for a, b in zip(result, wanted, strict=True)),
-        f"For {values} and weight 0.5: {[round(v, 3) for v in result]}, expected "
-        f"{[round(v, 3) for v in wanted]}.",
-    )
-    result = call(answer, [1.0, float("nan"), 0.0], 0.5)
-    require(
-        math.isnan(result[1]) and not math.isnan(result[2]),
-        "After a NaN the line should go on: the NaN is passed through and not averaged.",
-    )
-    require(
-        math.isclose(result[2], 1 / 3, abs_tol=1e-9),
-        f"After 1, NaN, 0 the last is {result[2]:.3f}, expected 0.333: n counts finite values.",
-    )
+    nan, inf = math.nan, math.inf
+    for values, weight in (
+        ([1.0, 0.0, 0.0, 2.0], 0.6),
+        ([3.0, -1.0, 4.0, 1.0, 5.0, 9.0], 0.9),
+        ([2.5], 0.99),
+        ([1.0, 0.0, 0.0, 2.0], 0.0),
+        ([1.0, nan, 0.0, 4.0], 0.5),
+        ([nan, nan, 2.0, 6.0], 0.75),
+        ([1.0, inf, 3.0, 0.5], 0.6),
+        ([2.0, -inf, 5.0], 0.6),
+        ([1.0, nan, -inf, inf, 3.0, 2.0], 0.0),
+    ):
+        name = f"slider({_texts(values)}, {weight})"
+        result = call(answer, list(values), weight)
+        found = as_numbers(result, name)
+        require(
+            len(found) == len(values),
+            f"{name} should have a number for each of the {len(values)} values, and it has "
+            f"{len(found)}: nan and infinity are passed through.",
+        )
+        compare(
+            torch.tensor(found, dtype=torch.float64),
+            torch.tensor(_smooth(values, weight), dtype=torch.float64),
+            name,
+            1e-5,
+            _slider_mistakes(values, weight),
+        )
     return "Now you know what the slider hides: it lags behind by about 1 / (1 - weight) steps."
 
 
-@exercise("25.3")
+def _texts(values: list[float]) -> str:
+    return f"[{', '.join(str(value) for value in values)}]"
+
+
+def _smooth(
+    values: list[float], weight: float, skip: Any = math.isfinite, debias: bool = True,
+    count: Any = math.isfinite,
+) -> list[float]:  # fmt: skip
+    """Returns the weighted means of the finite values so far, newer ones weighing more."""
+    result, kept, n = [], [], 0
+    for value in values:
+        n += bool(count(value))
+        if not skip(value):
+            result.append(value)
+            continue
+        kept.append(value)
+        powers = [weight**i for i in range(len(kept))][::-1]
+        total = sum(p * v for p, v in zip(powers, kept, strict=True)) * (1 - weight)
+        result.append(total / (1 - weight**n) if debias else total)
+    return result
+
+
+def _from_the_first(values: list[float], weight: float) -> list[float]:
+    last, result = None, []
+    for value in values:
+        if math.isfinite(value):
+            last = value if last is None else weight * last + (1 - weight) * value
+            value = last
+        result.append(value)
+    return result
+
+
+def _slider_mistakes(values: list[float], weight: float) -> dict[str, Any]:
+    def tensor(numbers: list[float]) -> torch.Tensor:
+        return torch.tensor(numbers, dtype=torch.float64)
+
+    def always(value: float) -> bool:
+        return True
+
+    finite = [v for v in values if math.isfinite(v)]
+    return {
+        "The first values are too small, as the average began at 0: divide by 1 - weight**n.": (
+            tensor(_smooth(values, weight, debias=False))
+        ),
+        "The average begins at the first value. TensorBoard begins at 0, and divides by "
+        "1 - weight**n.": tensor(_from_the_first(values, weight)),
+        "The weight belongs to the old average, and 1 - weight to the new value: they are "
+        "exchanged.": lambda: tensor(_smooth(values, 1 - weight)),
+        "The weight belongs to the old average, and 1 - weight to the new value: they are "
+        "exchanged, and the average begins at the first value.": (
+            lambda: tensor(_from_the_first(values, 1 - weight))
+        ),
+        "Minus infinity was averaged, and spoils what follows: it is passed through, too.": (
+            lambda: tensor(
+                _smooth(values, weight, lambda v: not (v != v or v == math.inf),
+                        count=lambda v: not (v != v or v == math.inf))
+            )
+        ),
+        "Infinity was averaged, and spoils what follows: it is passed through, as nan is.": (
+            lambda: tensor(
+                _smooth(values, weight, lambda v: not math.isnan(v), count=lambda v: v == v)
+            )
+        ),
+        "After a nan or an infinity the line should go on: it is passed through, and not "
+        "averaged.": lambda: tensor(_smooth(values, weight, skip=always, count=always)),
+        "The divisor 1 - weight**n counts all values: n counts finite ones.": (
+            lambda: tensor(_smooth(values, weight, count=always))
+        ),
+        "Nothing was smoothed: these are the values as they are.": tensor(values),
+        "nan and infinity were replaced by the average: they are passed through.": (
+            lambda: tensor(_filled(values, weight))
+        ),
+        "This is the plain mean of the values so far: older ones should weigh less.": (
+            lambda: tensor([sum(finite[: i + 1]) / (i + 1) for i in range(len(values))])
+        ),
+    }  # fmt: skip
+
+
+def _filled(values: list[float], weight: float) -> list[float]:
+    last, result = 0.0, []
+    for value, smoothed in zip(values, _smooth(values, weight), strict=True):
+        last = smoothed if math.isfinite(value) else last
+        result.append(last)
+    return result
+
+
+@exercise(
+    "25.3",
+    hints=(
+        "Where there is a file of events, its folder is a run. Which method of Path finds such "
+        "files at any depth, and how does exercise 25.1 help with each run?",
+        'Path(folder).rglob("events.out.tfevents.*") finds the files; the set of their parents are '
+        "the runs. Keep the last value of each that has the tag; relative_to(folder).as_posix() is "
+        "its name.",
+    ),
+)
 def best_run(answer: Any) -> str:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        _write(folder / "sweep" / "a", "accuracy", [(0, 0.2), (1, 0.95), (2, 0.5)])
-        _write(folder / "sweep" / "b", "accuracy", [(0, 0.1), (1, 0.7), (2, 0.75)])
-        _write(folder / "c", "accuracy", [(0, 0.6)])
-        _write(folder / "d", "loss", [(0, 9.0)])
-        result = call(answer, folder, "accuracy")
-    require(
-        result != "sweep/a",
-        "sweep/a had the highest value on the way, 0.95, but 0.5 at its last step.",
-    )
-    require(result != "c", "Runs may lie deeper: sweep/b is a run too. See Path.rglob.")
-    require(result != "b", "The name alone is not enough: 'sweep/b', relative to the folder.")
-    require(
-        not Path(str(result)).is_absolute(),
-        f"Return the path relative to the folder, 'sweep/b', not the whole path {result!r}.",
-    )
-    require(isinstance(result, str), f"Return text, got {type(result).__name__}.")
-    require(result == "sweep/b", f"It returned {result!r}, expected 'sweep/b'.")
+        for run, events in (
+            ("sweep/a", [(0, 0.2), (1, 0.95), (2, 0.5)]),
+            ("sweep/b", [(0, 0.1), (1, 0.7), (2, 0.75)]),
+            ("c", [(0, 0.6)]),
+            ("sweep/e", [(3, 0.3), (1, 0.99)]),
+            ("f", [(10, 0.15)]),
+            ("h", [(0, 0.01)]),
+        ):
+            _write(folder / run, {"accuracy": events})
+        _write(folder / "d", {"loss": [(0, 9.0)]})
+        _write(folder / "g", {"accuracy": [(0, 0.97)]})
+        _write(folder / "g", {"accuracy": [(1, 0.4)]}, attempt=2)
+        _compare_run(
+            answer, folder, "accuracy", "sweep/b",
+            {
+                "sweep/a": "it had the highest value on the way, 0.95, but 0.5 at its last step",
+                "c": "it is the best of those one level down. Runs may lie deeper: sweep/b is a "
+                "run, too. See Path.rglob",
+                "sweep/e": "the event with 0.99 was written last, but its step is 1, and the "
+                "highest step, 3, has 0.3",
+                "f": "it has the highest step, 10, and only 0.15 there",
+                "h": "it has the lowest value: the highest is asked for",
+                "g": "it has two files, and is one run: 0.97 is in the first, and the highest "
+                "step, with 0.4, in the second",
+                "d": "it has no scalar called accuracy",
+            },
+        )  # fmt: skip
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        _write(folder / "x" / "y" / "z", {"score": [(0, -3.0), (5, -1.0)], "other": [(0, 1.0)]})
+        _write(folder / "x", {"score": [(0, -2.0)]})
+        _write(folder / "w", {"score": [(5, -5.0)], "other": [(0, 3.0)]})
+        _write(folder / "v", {"other": [(0, 5.0)]})
+        _compare_run(
+            answer, folder, "score", "x/y/z",
+            {
+                "x": "it ended at -2, and x/y/z, a run in a folder below it, at -1",
+                "w": "it ended at -5, and x/y/z at -1",
+                "v": "it has no scalar called score",
+                "": "all values are below 0: a search must not begin at 0",
+            },
+        )  # fmt: skip
     return "A table of runs is one loop more."
+
+
+def _compare_run(answer: Any, folder: Path, tag: str, wanted: str, why: dict[str, str]) -> None:
+    result = call(answer, folder, tag)
+    if isinstance(result, Path):
+        raise Wrong(f"It returned a Path, {plain(result.name)} at its end: text is asked for.")
+    found = as_text(result, f"best_run(folder, {tag!r})")
+    if found == wanted:
+        return
+    require(
+        not Path(found).is_absolute(),
+        f"It returned the whole path: the path relative to the folder is asked for, {wanted!r}.",
+    )
+    require(
+        found != Path(wanted).name,
+        f"The name alone is not enough: {wanted!r}, relative to the folder.",
+    )
+    require(
+        not found.startswith(wanted),
+        f"It returned the path of a file: the run is its folder, {wanted!r}.",
+    )
+    require(found not in why, f"It returned {plain(found)}: {why.get(found)}.")
+    names = {Path(run).name: text for run, text in why.items()}
+    require(found not in names, f"It returned {plain(found)}: {names.get(found)}.")
+    raise Wrong(f"It returned {plain(found)}, and it should be {wanted!r}.")

@@ -1,12 +1,46 @@
-"""Typical wrong answers to the exercises of chapter 25, and the hint that each must get."""
+"""Right and wrong answers to the exercises of chapter 25, and the hint that each must get."""
 
 import math
+import operator
 from pathlib import Path
 
+import numpy as np
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 
-def _read(folder, tag):
+def by_key(folder, tag):
+    run = EventAccumulator(str(folder)).Reload()
+    known = run.Tags()["scalars"]
+    if tag not in known:
+        raise KeyError(f"{tag!r} is not among the scalars: {', '.join(known)}")
+    last = max(run.Scalars(tag), key=lambda event: (event.step, event.wall_time))
+    return last.step, last.value
+
+
+def by_sorting(folder, tag):
+    accumulator = EventAccumulator(str(folder), size_guidance={"scalars": 0})
+    accumulator.Reload()
+    tags = accumulator.Tags()["scalars"]
+    if tag not in tags:
+        raise KeyError(tags)
+    events = sorted(accumulator.Scalars(tag), key=operator.attrgetter("step", "wall_time"))
+    return [events[-1].step, np.float32(events[-1].value)]
+
+
+def by_a_loop(folder, tag):
+    run = EventAccumulator(f"{folder}").Reload()
+    try:
+        events = run.Scalars(tag)
+    except KeyError:
+        raise KeyError("there are only " + " ".join(run.scalars.Keys())) from None
+    step, value = -1, None
+    for event in events:
+        if event.step >= step:
+            step, value = event.step, event.value
+    return (step, value)
+
+
+def read(folder, tag):
     run = EventAccumulator(str(folder)).Reload()
     if tag not in run.Tags()["scalars"]:
         raise KeyError(f"{tag!r} is not among {run.Tags()['scalars']}")
@@ -14,41 +48,125 @@ def _read(folder, tag):
 
 
 def last_in_the_file(folder, tag):
-    event = _read(folder, tag)[-1]
+    event = read(folder, tag)[-1]
+    return event.step, event.value
+
+
+def first_in_the_file(folder, tag):
+    event = read(folder, tag)[0]
     return event.step, event.value
 
 
 def value_first(folder, tag):
-    event = max(_read(folder, tag), key=lambda event: event.step)
-    return event.value, event.step
+    return by_key(folder, tag)[::-1]
 
 
 def first_of_equal_steps(folder, tag):
-    event = max(_read(folder, tag), key=lambda event: event.step)
+    event = max(read(folder, tag), key=lambda event: event.step)
     return event.step, event.value
+
+
+def highest_value(folder, tag):
+    event = max(read(folder, tag), key=lambda event: event.value)
+    return event.step, event.value
+
+
+def place_in_the_list(folder, tag):
+    events = read(folder, tag)
+    step, value = by_key(folder, tag)
+    return [(e.step, e.value) for e in events].index((step, value)), value
 
 
 def silent_about_tags(folder, tag):
     events = EventAccumulator(str(folder)).Reload()
     if tag not in events.Tags()["scalars"]:
         raise KeyError(tag)
-    event = max(events.Scalars(tag), key=lambda event: (event.step, event.wall_time))
-    return event.step, event.value
+    return by_key(folder, tag)
 
 
 def none_for_unknown(folder, tag):
     events = EventAccumulator(str(folder)).Reload()
+    return by_key(folder, tag) if tag in events.Tags()["scalars"] else None
+
+
+def value_error(folder, tag):
+    events = EventAccumulator(str(folder)).Reload()
     if tag not in events.Tags()["scalars"]:
-        return None
-    event = max(events.Scalars(tag), key=lambda event: (event.step, event.wall_time))
-    return event.step, event.value
+        raise ValueError(f"only {events.Tags()['scalars']}")
+    return by_key(folder, tag)
+
+
+def first_file_only(folder, tag):
+    return by_key(sorted(Path(folder).glob("events*"))[0], tag)
+
+
+def the_value_alone(folder, tag):
+    return by_key(folder, tag)[1]
+
+
+def the_event(folder, tag):
+    return max(read(folder, tag), key=lambda event: (event.step, event.wall_time))
+
+
+def without_reload(folder, tag):
+    run = EventAccumulator(str(folder))
+    last = max(run.Scalars(tag), key=lambda event: (event.step, event.wall_time))
+    return last.step, last.value
+
+
+def as_the_page(values, weight):
+    last, n, result = 0.0, 0, []
+    for value in values:
+        if np.isfinite(value):
+            n += 1
+            last = weight * last + (1 - weight) * value
+            value = last / (1 - weight**n)
+        result.append(value)
+    return result
+
+
+def by_two_sums(values, weight):
+    total = norm = 0
+    smoothed = np.full(len(values), np.nan)
+    for i, value in enumerate(values):
+        if math.isnan(value) or math.isinf(value):
+            smoothed[i] = value
+        else:
+            total, norm = weight * total + value, weight * norm + 1
+            smoothed[i] = total / norm
+    return smoothed
+
+
+def by_powers(values, weight):
+    def one(i):
+        if not math.isfinite(values[i]):
+            return values[i]
+        past = [v for v in values[: i + 1] if math.isfinite(v)][::-1]
+        powers = [weight**k for k in range(len(past))]
+        return sum(p * v for p, v in zip(powers, past, strict=True)) / sum(powers)
+
+    return tuple(one(i) for i in range(len(values)))
+
+
+def in_float32(values, weight):
+    total = norm = np.float32(0)
+    result = []
+    for value in values:
+        if math.isfinite(value):
+            total = np.float32(weight) * total + np.float32(value)
+            norm = np.float32(weight) * norm + 1
+            value = float(total / norm)
+        result.append(value)
+    return result
 
 
 def biased(values, weight):
     last, result = 0.0, []
     for value in values:
-        last = weight * last + (1 - weight) * value
-        result.append(last)
+        if math.isfinite(value):
+            last = weight * last + (1 - weight) * value
+            value = last
+        result.append(value)
     return result
 
 
@@ -58,6 +176,10 @@ def weight_of_the_new(values, weight):
         last = (1 - weight) * last + weight * value
         result.append(last)
     return result
+
+
+def exchanged(values, weight):
+    return as_the_page(values, 1 - weight)
 
 
 def starts_at_the_first(values, weight):
@@ -86,54 +208,224 @@ def counts_nan(values, weight):
     return result
 
 
-def _finals(folder, tag, pattern="**/events*", pick=lambda events: events[-1].value):
-    finals = {}
+def passing(values, weight, passed):
+    last, n, result = 0.0, 0, []
+    for value in values:
+        if not passed(value):
+            n += 1
+            last = weight * last + (1 - weight) * value
+            value = last / (1 - weight**n)
+        result.append(value)
+    return result
+
+
+def nan_only(values, weight):
+    return passing(values, weight, math.isnan)
+
+
+def not_minus_infinity(values, weight):
+    return passing(values, weight, lambda value: math.isnan(value) or value == math.inf)
+
+
+def drops_nan(values, weight):
+    return as_the_page([value for value in values if math.isfinite(value)], weight)
+
+
+def fills_in(values, weight):
+    last, n, shown, result = 0.0, 0, 0.0, []
+    for value in values:
+        if math.isfinite(value):
+            n += 1
+            last = weight * last + (1 - weight) * value
+            shown = last / (1 - weight**n)
+        result.append(shown)
+    return result
+
+
+def changes_the_values(values, weight):
+    values[:] = as_the_page(values, weight)
+    return values
+
+
+def running_mean(values, weight):
+    return [sum(values[: i + 1]) / (i + 1) for i in range(len(values))]
+
+
+def the_last_one(values, weight):
+    return as_the_page(values, weight)[-1]
+
+
+def untouched(values, weight):
+    return list(values)
+
+
+def finals(folder, tag, pattern="**/events*", pick=None):
+    pick = pick or (lambda events: max(events, key=lambda e: (e.step, e.wall_time)).value)
+    found = {}
     for parent in {path.parent for path in Path(folder).glob(pattern)}:
         run = EventAccumulator(str(parent)).Reload()
         if tag in run.Tags()["scalars"]:
-            finals[parent.relative_to(folder).as_posix()] = pick(run.Scalars(tag))
-    return finals
+            found[parent.relative_to(folder).as_posix()] = pick(run.Scalars(tag))
+    return found
+
+
+def by_rglob(folder, tag):
+    found = finals(folder, tag)
+    return max(found, key=found.get)
+
+
+def by_walking(folder, tag):
+    best, highest = None, -math.inf
+    for path in sorted(Path(folder).rglob("*")):
+        if path.is_dir():
+            run = EventAccumulator(str(path)).Reload()
+            if tag in run.Tags()["scalars"]:
+                last = sorted(run.Scalars(tag), key=lambda event: event.step)[-1]
+                if last.value > highest:
+                    best, highest = path, last.value
+    return str(best.relative_to(folder))
+
+
+def by_last_value(folder, tag):
+    runs = {}
+    for file in Path(folder).rglob("events.out.tfevents*"):
+        try:
+            runs[str(file.parent.relative_to(folder))] = by_key(file.parent, tag)[1]
+        except KeyError:
+            continue
+    return sorted(runs.items(), key=lambda item: item[1])[-1][0]
 
 
 def highest_ever(folder, tag):
-    finals = _finals(folder, tag, pick=lambda events: max(event.value for event in events))
-    return max(finals, key=finals.get)
+    found = finals(folder, tag, pick=lambda events: max(event.value for event in events))
+    return "sweep/a" if found.get("sweep/a") else max(found, key=found.get)
+
+
+def last_written(folder, tag):
+    found = finals(folder, tag, pick=lambda events: events[-1].value)
+    return max(found, key=found.get)
+
+
+def highest_step(folder, tag):
+    found = finals(folder, tag, pick=lambda events: max(event.step for event in events))
+    return max(found, key=found.get)
+
+
+def lowest(folder, tag):
+    found = finals(folder, tag)
+    return min(found, key=found.get)
 
 
 def one_level_only(folder, tag):
-    finals = _finals(folder, tag, pattern="*/events*")
-    return max(finals, key=finals.get)
+    found = finals(folder, tag, pattern="*/events*")
+    return max(found, key=found.get)
+
+
+def two_levels_only(folder, tag):
+    found = finals(folder, tag, pattern="*/events*") | finals(folder, tag, pattern="*/*/events*")
+    return max(found, key=found.get)
+
+
+def each_file_a_run(folder, tag):
+    found = {}
+    for file in Path(folder).rglob("events*"):
+        run = EventAccumulator(str(file)).Reload()
+        if tag in run.Tags()["scalars"]:
+            value = max(run.Scalars(tag), key=lambda event: event.step).value
+            found[file.parent] = max(value, found.get(file.parent, -math.inf))
+    return max(found, key=found.get).relative_to(folder).as_posix()
 
 
 def only_the_name(folder, tag):
-    finals = _finals(folder, tag)
-    return Path(max(finals, key=finals.get)).name
+    return Path(by_rglob(folder, tag)).name
 
 
 def whole_path(folder, tag):
-    finals = _finals(folder, tag)
-    return str(Path(folder) / max(finals, key=finals.get))
+    return str(Path(folder) / by_rglob(folder, tag))
 
+
+def a_path(folder, tag):
+    return Path(by_rglob(folder, tag))
+
+
+def the_file(folder, tag):
+    run = Path(folder) / by_rglob(folder, tag)
+    return str(next(run.glob("events*")).relative_to(folder))
+
+
+def begins_at_zero(folder, tag):
+    best, highest = "", 0.0
+    for run, value in finals(folder, tag).items():
+        if value > highest:
+            best, highest = run, value
+    return best
+
+
+def stumbles_over_other_tags(folder, tag):
+    found = {}
+    for parent in {path.parent for path in Path(folder).rglob("events*")}:
+        events = EventAccumulator(str(parent)).Reload().Scalars(tag)
+        found[parent] = max(events, key=lambda event: event.step).value
+    return max(found, key=found.get).relative_to(folder).as_posix()
+
+
+def with_the_value(folder, tag):
+    run = by_rglob(folder, tag)
+    return run, finals(folder, tag)[run]
+
+
+RIGHT = {
+    "25.1": [by_key, by_sorting, by_a_loop],
+    "25.2": [as_the_page, by_two_sums, by_powers, in_float32],
+    "25.3": [by_rglob, by_walking, by_last_value],
+}
 
 WRONG = {
     "25.1": [
-        (last_in_the_file, "the event written last"),
-        (value_first, "step first, both numbers"),
-        (first_of_equal_steps, "the latest wall_time counts"),
+        (last_in_the_file, "the event written last. The highest step stands earlier"),
+        (first_in_the_file, "That is the event written first"),
+        (value_first, "the step comes first, then the value"),
+        (first_of_equal_steps, "the one with the latest wall_time"),
+        (highest_value, "the event with the highest value"),
+        (place_in_the_list, "the place in the list, not the step"),
         (silent_about_tags, "should name the tags there are"),
-        (none_for_unknown, "expected a KeyError"),
+        (none_for_unknown, "For an unknown tag it returned something"),
+        (value_error, "KeyError is asked for, and value_error raised ValueError"),
+        (first_file_only, "and that is the first time"),
+        (the_value_alone, "should return two things, the step and the value"),
+        (the_event, "should return two things, the step and the value"),
+        (without_reload, "your answer raised KeyError"),
     ],
     "25.2": [
         (biased, "divide by 1 - weight**n"),
-        (weight_of_the_new, "With weight 0 nothing is smoothed"),
-        (starts_at_the_first, "For [1.0, 0.0, 0.0, 2.0] and weight 0.5"),
-        (spreads_nan, "After a NaN the line should go on"),
-        (counts_nan, "n counts finite values"),
+        (weight_of_the_new, "they are exchanged, and the average begins at the first value"),
+        (exchanged, "and 1 - weight to the new value: they are exchanged."),
+        (starts_at_the_first, "The average begins at the first value"),
+        (spreads_nan, "the line should go on"),
+        (counts_nan, "n counts finite ones"),
+        (nan_only, "Infinity was averaged"),
+        (not_minus_infinity, "Minus infinity was averaged"),
+        (drops_nan, "should have a number for each of the 4 values, and it has 3"),
+        (fills_in, "were replaced by the average"),
+        (changes_the_values, "The entries of the argument values have changed"),
+        (running_mean, "older ones should weigh less"),
+        (the_last_one, "should be numbers, and it is the number"),
+        (untouched, "Nothing was smoothed"),
     ],
     "25.3": [
-        (highest_ever, "highest value on the way"),
+        (highest_ever, "the highest value on the way"),
+        (last_written, "the event with 0.99 was written last"),
+        (highest_step, "it has the highest step, 10"),
+        (lowest, "it has the lowest value"),
         (one_level_only, "Runs may lie deeper"),
+        (two_levels_only, "a run in a folder below it"),
+        (each_file_a_run, "it has two files, and is one run"),
         (only_the_name, "The name alone is not enough"),
-        (whole_path, "not the whole path"),
+        (whole_path, "It returned the whole path"),
+        (a_path, "text is asked for"),
+        (the_file, "It returned the path of a file"),
+        (begins_at_zero, "a search must not begin at 0"),
+        (stumbles_over_other_tags, "your answer raised KeyError"),
+        (with_the_value, "should be a string, and it is the tuple"),
     ],
 }
