@@ -273,7 +273,7 @@ def choose(answer: Any) -> str:
     as_function(answer)
     cases = [
         ([7.0, 2.5, 3.0], [0.4, -0.3, 0.8]),
-        ([0.5, 4.0, 0.1, 2.0], [300.0, 225.0, 20.0, 400.0]),
+        ([0.5, 4.0, 0.1, 2.0], [300.0, 20.0, 225.0, 400.0]),
         ([3.0, 1.0, 2.0, 5.0], [7.0, 2.0, 9.0, 8.0]),
         (["ridge", "plain", "lasso"], [-5.0, -0.25, 3.0]),
         ([10.0, 30.0, 20.0], [6.0, 5.0, 4.0]),
@@ -346,6 +346,7 @@ def _require_lowest(result: Any, candidates: list, measures: list[float]) -> Non
     previous = [
         c for c, m, p in zip(candidates, measures, [float("inf"), *measures], strict=False) if m < p
     ]
+    below_first = [c for c, m in zip(candidates, measures, strict=True) if m < measures[0]]
     typical = {
         "returned the lowest measure: return the candidate that gave it.": min(measures),
         "returned the candidate with the highest measure: a measure of the error should be low.": (
@@ -359,6 +360,8 @@ def _require_lowest(result: Any, candidates: list, measures: list[float]) -> Non
         ),
         "returned the last candidate that was better than the one before it: compare with the "
         "lowest measure so far.": previous[-1],
+        "returned the last candidate that was better than the first: remember the lowest measure "
+        "so far, too, whenever you remember a candidate.": [candidates[0], *below_first][-1],
         "returned the last candidate.": candidates[-1],
         "returned the first candidate.": candidates[0],
     }

@@ -319,6 +319,11 @@ def _tell_mistake(
     typical = {
         "These are positions among the boxes of each label: ops.nms counts within what it is "
         "given. Lead them back to indices into all boxes.": within,
+        "All boxes are still there: those that overlap a better one of their label should go.": (
+            list(order)
+        ),
+        "The overlap is compared with 1 - limit: a box goes when it overlaps a better one by more "
+        "than the limit.": _greedy(boxes, scores, labels, 1 - limit),
         "Boxes of different labels have suppressed each other: only those of one label are rivals, "
         "so compare within a label.": _greedy(*scene, rivals=lambda i, j: True),
         "Boxes of one label do not suppress each other, and those of different labels do: it is "
@@ -327,9 +332,6 @@ def _tell_mistake(
         "counts.": _greedy(*scene, closed=True),
         "A box that was itself suppressed has suppressed another: only kept boxes do so.": never,
         "Only the best box of each label is left, also where boxes of it do not overlap.": best,
-        "All boxes are still there: those that overlap a better one of their label should go.": (
-            list(order)
-        ),
         "The worse boxes have suppressed the better ones: start with the highest score.": _greedy(
             boxes, -scores, labels, limit
         ),

@@ -313,6 +313,14 @@ def previous_only(fit, measure, candidates):
     return best
 
 
+def lowest_is_never_updated(fit, measure, candidates):
+    best, lowest = candidates[0], measure(fit(candidates[0]))
+    for candidate in candidates[1:]:
+        if measure(fit(candidate)) < lowest:
+            best = candidate
+    return best
+
+
 def closest_to_zero(fit, measure, candidates):
     return min(candidates, key=lambda candidate: abs(measure(fit(candidate))))
 
@@ -414,6 +422,7 @@ WRONG = {
         (starts_at_a_million, "returned the first candidate"),
         (starts_at_one, "float('inf') is above every measure"),
         (previous_only, "better than the one before it"),
+        (lowest_is_never_updated, "better than the first"),
         (closest_to_zero, "closest to 0"),
         (sorts_the_list, "The entries of the argument candidates have changed"),
         (measures_the_candidate, "it takes the weights that fit returned"),

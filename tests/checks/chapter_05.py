@@ -314,6 +314,14 @@ def apart_by_the_maximum(boxes, scores, labels, limit):
     return ops.nms(boxes + labels[:, None].to(boxes) * largest, scores, limit)
 
 
+def nothing_suppressed(boxes, scores, labels, limit):
+    return scores.argsort(descending=True)
+
+
+def distance_for_overlap(boxes, scores, labels, limit):
+    return label_by_label(boxes, scores, labels, 1 - limit)
+
+
 def one_for_each_label(boxes, scores, labels, limit):
     order = scores.argsort(descending=True).tolist()
     return [i for n, i in enumerate(order) if labels[i] not in labels[order[:n]]]
@@ -407,6 +415,8 @@ WRONG = {
         (suppressed_ones_suppress, "only kept boxes do so"),
         (a_thousand_apart, "so far that none meets another"),
         (apart_by_the_maximum, "only those of one label are rivals"),
+        (nothing_suppressed, "All boxes are still there"),
+        (distance_for_overlap, "those that overlap a better one of their label should go"),
         (one_for_each_label, "Only the best box of each label is left"),
         (worst_first, "start with the highest score"),
         (lowest_score_first, "highest score first"),
