@@ -1,107 +1,307 @@
 """Checks of chapter 16, training."""
 
+import copy
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from helpers.checks.machinery import call, close, exercise, require
+from helpers.checks.machinery import (
+    Draw,
+    as_float,
+    call,
+    compare,
+    exercise,
+    forbid,
+    require,
+)
 
 
-@exercise("16.1")
+@exercise(
+    "16.1",
+    hints=(
+        "Which k classes have the largest logits of a sample? The sample counts when its target is "
+        "one of them, wherever it stands among them.",
+        "logits.topk(k, dim=1).indices has shape (N, k), and targets.unsqueeze(1) has (N, 1): "
+        "compare them, any(dim=1), then the mean over the samples as a float.",
+    ),
+)
 def top_k_accuracy(answer: Any) -> str:
-    logits = torch.tensor(
+    draw = Draw(1)
+    small = torch.tensor(
         [[3.0, 2.0, 1.0, 0.0], [0.0, 1.0, 2.0, 3.0], [1.0, 3.0, 2.0, 0.0], [9.0, 1.0, 8.0, 7.0]]
     )
-    targets = torch.tensor([0, 2, 0, 3])
-    for k, expected in ((2, 0.5), (1, 0.25), (3, 1.0)):
-        value = float(call(answer, logits, targets, k))
-        require(
-            value <= 1,
-            f"With k={k} it gave {value:g}. Accuracy is a share: divide by the number of samples.",
-        )
-        require(
-            abs(value - expected) < 1e-6,
-            f"With k={k} it gave {value:.2f}, expected {expected:.2f}. A sample counts when its "
-            "target is among the k largest logits: see torch.topk, and compare its indices with "
-            "targets.unsqueeze(1).",
-        )
+    cases = [
+        (draw.normal(n, classes, dtype=dtype), draw.integers(0, classes, n))
+        for n, classes, dtype in ((40, 7, torch.float64), (1, 3, torch.float32))
+    ]
+    cases.append((small, torch.tensor([0, 2, 0, 3])))
+    for logits, targets in cases:
+        n, classes = logits.shape
+        own = logits[torch.arange(n), targets].unsqueeze(1)
+        rank = (logits > own).sum(1)  # how many classes are better than the target
+        for k in (2, 1, 3, classes):
+            name = f"top_k_accuracy(logits, targets, {k}), for logits of shape ({n}, {classes}),"
+            value = as_float(call(answer, logits, targets, k), name)
+            hits = int((rank < k).sum())
+            compare(
+                value,
+                hits / n,
+                name,
+                tolerance=1e-6,
+                typical=_accuracy_mistakes(logits, targets, rank, k),
+                hint="A sample counts when its target is among the k largest logits: see "
+                "torch.topk, and compare its indices with targets.unsqueeze(1).",
+            )
     return "With k=1 it is the accuracy that you know."
 
 
-@exercise("16.2")
+def _accuracy_mistakes(logits: Tensor, targets: Tensor, rank: Tensor, k: int) -> dict[str, Any]:
+    n, classes = logits.shape
+    hits = int((rank < k).sum())
+    best = logits.topk(k, dim=1).indices
+    return {
+        "That is the number of hits. Accuracy is a share: divide by the number of samples.": hits,
+        "That is in percent: a share is between 0 and 1.": 100 * hits / n,
+        "The hits were divided by k times the samples: a sample has k candidates, and any of them "
+        "makes it one hit. Use any(dim=1) before the mean.": hits / (n * k),
+        "That is the accuracy of the best class alone: the target may be any of the k largest "
+        "logits.": (rank == 0).double().mean(),
+        "Only a target at place k counts: the places before it count, too.": (
+            (rank == k - 1).double().mean()
+        ),
+        "The k smallest logits were taken: the target should be among the largest.": (
+            (rank >= classes - k).double().mean()
+        ),
+        "That is the share of misses.": 1 - hits / n,
+        "One class too few was taken.": (rank < k - 1).double().mean(),
+        "One class too many was taken.": (rank < k + 1).double().mean(),
+        "Each target was looked for among the best classes of all samples: compare it with those "
+        "of its own sample.": torch.isin(targets, best).double().mean(),
+    }
+
+
+@exercise(
+    "16.2",
+    hints=(
+        "Four things must happen, in this order: forget old gradients, compute the loss, compute "
+        "its gradients, move the weights. What is returned was computed before the weights moved.",
+        "optimizer.zero_grad(); loss = criterion(model(inputs), targets); loss.backward(); "
+        "optimizer.step(). loss.item() is the number as a Python float.",
+    ),
+)
 def train_step(answer: Any) -> str:
-    torch.manual_seed(3)
-    inputs, targets = torch.randn(32, 5), torch.randint(0, 3, (32,))
-    model, twin = nn.Linear(5, 3), nn.Linear(5, 3)
-    twin.load_state_dict(model.state_dict())
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
-    reference = torch.optim.SGD(twin.parameters(), lr=0.5)
-    criterion = nn.CrossEntropyLoss()
-    before = model.weight.detach().clone()
-    for step in range(3):
-        value = call(answer, model, inputs, targets, optimizer, criterion)
-        reference.zero_grad()
-        loss = criterion(twin(inputs), targets)
-        loss.backward()
-        reference.step()
-        require(
-            not torch.equal(model.weight, before),
-            "The weights did not change. Are both loss.backward() and optimizer.step() there?",
+    draw = Draw(2)
+    for criterion, make, sizes in (
+        (nn.CrossEntropyLoss(), lambda ps: torch.optim.SGD(ps, lr=0.5), (5, 3)),
+        (nn.MSELoss(), lambda ps: torch.optim.Adam(ps, lr=0.1), (4, 2)),
+        (nn.CrossEntropyLoss(reduction="sum"), lambda ps: torch.optim.SGD(ps, 0.01, 0.9), (3, 4)),
+    ):
+        inputs = draw.normal(12, sizes[0])
+        targets = draw.integers(0, sizes[1], 12)
+        if isinstance(criterion, nn.MSELoss):
+            targets = draw.normal(12, sizes[1])
+        model = nn.Sequential(
+            nn.Linear(sizes[0], 6), nn.BatchNorm1d(6), nn.Tanh(), nn.Linear(6, sizes[1])
         )
-        require(
-            close(model.weight, twin.weight),
-            f"After step {step + 1} the weights are not what one clean step gives. "
-            + (
-                "The first step was right: old gradients are added to new ones."
-                if step
-                else "Is the order forward, loss, backward, step?"
-            ),
-        )
-        require(
-            isinstance(value, float),
-            f"Return the loss as a float, not {type(value).__name__}: a tensor would keep its "
-            "whole graph alive. loss.item() takes the number out.",
-        )
+        for p in model.parameters():
+            p.data = draw.normal(*p.shape)
+        _compare_steps(answer, model, inputs, targets, make, criterion)
     return "Your weights equal the reference after three steps."
 
 
-@exercise("16.3")
+def _compare_steps(
+    answer: Any,
+    model: nn.Module,
+    inputs: Tensor,
+    targets: Tensor,
+    make: Callable[..., torch.optim.Optimizer],
+    criterion: nn.Module,
+) -> None:
+    """Compares three steps with those of a twin, and with those of typical mistakes."""
+    twin, hoarder, climber = (copy.deepcopy(model) for _ in range(3))
+    optimizer, *others = (make(m.parameters()) for m in (model, twin, hoarder, climber))
+    given = inputs.clone(), targets.clone()
+    for step in (1, 2, 3):
+        if step == 3:
+            for p in model.parameters():
+                p.grad = torch.full_like(p, 7.0)  # left by somebody else
+        before = _weights(model)
+        value = call(
+            answer, model, inputs, targets, optimizer, criterion, changes=("values", "grad")
+        )
+        name = f"The loss that step {step} returned, with {type(criterion).__name__},"
+        number = as_float(value, name)
+        require(
+            torch.equal(inputs, given[0]) and torch.equal(targets, given[1]),
+            "The numbers in the inputs or targets have changed: an in-place operation is at work.",
+        )
+        loss = _clean_step(twin, *given, others[0], criterion)
+        _clean_step(hoarder, *given, others[1], criterion, clear=False)
+        _clean_step(climber, *given, others[2], criterion, sign=-1)
+        if step == 3:
+            compare(
+                _weights(model),
+                _weights(twin),
+                "A weight after a step, where gradients were left in the model before,",
+                tolerance=1e-4,
+                hint="Old gradients count: clear them before backward, not after the step alone.",
+            )
+        else:
+            compare(
+                _weights(model),
+                _weights(twin),
+                f"A weight after step {step}, with {type(optimizer).__name__} and "
+                f"{type(criterion).__name__},",
+                tolerance=1e-4,
+                typical={
+                    "The weights did not change. Are both loss.backward() and optimizer.step() "
+                    "there, in this order?": before,
+                    "The first step was right, and then old gradients are added to new ones: "
+                    "optimizer.zero_grad() is missing.": _weights(hoarder),
+                    "The step goes uphill: backward on the loss itself.": _weights(climber),
+                },
+                hint="Is it forward, the loss of the given criterion, backward, one step, with the "
+                "model in training mode?",
+            )
+        with torch.no_grad():
+            after = criterion(copy.deepcopy(twin)(inputs), targets)
+        compare(
+            number,
+            loss,
+            name,
+            tolerance=1e-4,
+            typical={
+                "That is the loss after the step: return the one that gave the gradients.": after,
+                "The loss was multiplied by the batch size: return the criterion's value as it "
+                "is.": loss * len(inputs),
+                "The loss was divided by the batch size: return the criterion's value as it is.": (
+                    loss / len(inputs)
+                ),
+            },
+            hint="Return the value of criterion(model(inputs), targets), computed before the step.",
+        )  # fmt: skip
+
+
+def _weights(model: nn.Module) -> Tensor:
+    return torch.cat([p.detach().flatten() for p in model.parameters()]).clone()
+
+
+def _clean_step(
+    model: nn.Module,
+    inputs: Tensor,
+    targets: Tensor,
+    optimizer: torch.optim.Optimizer,
+    criterion: nn.Module,
+    clear: bool = True,
+    sign: int = 1,
+) -> float:
+    parameters = list(model.parameters())
+    loss = criterion(model(inputs), targets)
+    for p, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
+        p.grad = sign * gradient + (0 if clear or p.grad is None else p.grad)
+    optimizer.step()
+    return loss.item()
+
+
+@exercise(
+    "16.3",
+    hints=(
+        "What is the sum of the losses of all samples in a batch, if you know their mean and "
+        "their number?",
+        "Add up loss * size over the batches, and divide by sum(sizes). zip goes through both "
+        "lists.",
+    ),
+)
 def mean_loss(answer: Any) -> str:
-    losses, sizes = [1.0, 1.0, 4.0], [64, 64, 16]
-    value = float(call(answer, losses, sizes))
-    require(
-        abs(value - 2.0) > 1e-6,
-        "This is the mean of the batch means: the 16 samples of the last batch count four times "
-        "as much as they should.",
-    )
-    require(
-        abs(value - (64 + 64 + 64) / 144) < 1e-6,
-        f"It gave {value:.4f}. Each batch's mean, times its size, summed; divided by all samples.",
-    )
+    for losses, sizes in (
+        ([1.0, 2.0, 4.0], [64, 48, 16]),
+        ([0.5, 2.25], [3, 1]),
+        ([0.7], [32]),
+        ([2.0, 0.0, 1.0, 9.0], [1, 10, 5, 2]),
+        ([3.0, 1.0], [8, 8]),
+    ):
+        total = sum(loss * size for loss, size in zip(losses, sizes, strict=True))
+        n, b = sum(sizes), len(sizes)
+        name = f"mean_loss({losses}, {sizes})"
+        compare(
+            call(answer, losses, sizes),
+            total / n,
+            name,
+            tolerance=1e-5,
+            typical={
+                "This is the mean of the batch means: the samples of a small batch count more than "
+                "those of a large one.": sum(losses) / b,
+                "That is the sum of the losses of all samples: divide by their number.": total,
+                "It was divided by the number of batches: divide by the number of samples.": (
+                    total / b
+                ),
+                "The batch means were added, and not multiplied by their sizes.": sum(losses) / n,
+                "It was divided by the number of batches and by the samples.": total / n / b,
+                "The losses were divided by their sizes: multiply, which gives a batch's sum.": sum(
+                    loss / size for loss, size in zip(losses, sizes, strict=True)
+                ),
+                "The last batch is missing.": lambda losses=losses, sizes=sizes: (
+                    sum(loss * size for loss, size in zip(losses[:-1], sizes[:-1], strict=True))
+                    / sum(sizes[:-1])
+                ),
+                "That is the median or the middle of the losses, which leaves out the sizes.": (
+                    sorted(losses)[b // 2]
+                ),
+                "All batches were taken to be as large as the first: each has its own size.": (
+                    total / (sizes[0] * b)
+                ),
+            },
+            hint="Each batch's mean, times its size, summed; divided by all samples.",
+        )
     return "Every sample counts the same."
 
 
-@exercise("16.4")
+@exercise(
+    "16.4",
+    hints=(
+        "Give each pair (true class, predicted class) a number of its own, from 0 to classes² - 1. "
+        "Then it is enough to count numbers.",
+        "torch.bincount(truth * classes + predicted, minlength=classes**2) counts the pairs; "
+        "view(classes, classes) makes the table, with true classes as rows.",
+    ),
+)
 def confusion(answer: Any) -> str:
-    generator = torch.Generator().manual_seed(4)
-    truth = torch.randint(0, 4, (60,), generator=generator)
-    predicted = torch.randint(0, 4, (60,), generator=generator)
-    expected = torch.zeros(4, 4, dtype=torch.int64)
-    for t, p in zip(truth.tolist(), predicted.tolist(), strict=True):
-        expected[t, p] += 1
-    counts = call(answer, truth, predicted, 4)
-    require(
-        isinstance(counts, torch.Tensor) and tuple(counts.shape) == (4, 4),
-        "confusion(truth, predicted, 4) should be a tensor of shape (4, 4).",
-    )
-    require(
-        not close(counts, expected.t()),
-        "Rows and columns are exchanged: rows are the true classes.",
-    )
-    require(
-        close(counts, expected),
-        "The counts are not right. If you index with [truth, predicted] += 1, repeated pairs "
-        "count once: use bincount on truth * classes + predicted.",
+    draw = Draw(4)
+    for n, classes, highest in ((60, 4, 4), (9, 5, 3), (1, 2, 1), (30, 3, 3), (7, 1, 1)):
+        truth, predicted = draw.integers(0, highest, n), draw.integers(0, highest, n)
+        expected = torch.zeros(classes, classes, dtype=torch.int64)
+        for t, p in zip(truth.tolist(), predicted.tolist(), strict=True):
+            expected[t, p] += 1
+        name = f"confusion(truth, predicted, {classes}), for {n} samples,"
+        rows, columns = expected.sum(1, keepdim=True), expected.sum(0, keepdim=True)
+        compare(
+            call(answer, truth, predicted, classes),
+            expected,
+            name,
+            tolerance=1e-6,
+            typical={
+                "Rows and columns are exchanged: rows are the true classes.": expected.T,
+                "Repeated pairs count once, which indexing with [truth, predicted] += 1 does: use "
+                "bincount on truth * classes + predicted.": expected.clamp(max=1),
+                "These are shares of each row: counts are asked for.": expected / rows.clamp(min=1),
+                "These are shares of each column: counts are asked for.": (
+                    expected / columns.clamp(min=1)
+                ),
+                "These are shares of all samples: counts are asked for.": expected / n,
+                "Only right predictions are counted: wrong ones stand beside the diagonal.": (
+                    expected.diag().diag()
+                ),
+                "Only wrong predictions are counted: right ones stand on the diagonal.": (
+                    expected - expected.diag().diag()
+                ),
+            },
+            hint="Row t and column p count the samples of true class t that were predicted as p.",
+        )
+    forbid(
+        answer,
+        loops="The counts are right, but there is a loop in the code. bincount counts all pairs "
+        "truth * classes + predicted at once.",
     )
     return "bincount counts repeated pairs, which indexing does not."

@@ -1,14 +1,120 @@
-"""Typical wrong answers to the exercises of chapter 16, and the hint that each must get."""
+"""Right and wrong answers to the exercises of chapter 16, and the hint that each must get."""
 
+import numpy as np
 import torch
+from torch.nn import functional as F
 
 
-def counts_instead_of_share(logits, targets, k):
-    return (logits.topk(k, dim=1).indices == targets.unsqueeze(1)).any(dim=1).sum().item()
+def by_topk(logits, targets, k):
+    best = logits.topk(k, dim=1).indices
+    return (best == targets.unsqueeze(1)).any(dim=1).float().mean().item()
+
+
+def by_sorting(logits, targets, k):
+    best = torch.argsort(logits, dim=-1, descending=True)[:, :k]
+    hits = sum(int(t in row) for t, row in zip(targets.tolist(), best.tolist(), strict=True))
+    return hits / len(targets)
+
+
+def by_rank(logits, targets, k):
+    own = logits.gather(1, targets[:, None])
+    return float(((logits > own).sum(1) < k).double().mean())
+
+
+def by_numpy(logits, targets, k):
+    order = np.argsort(-logits.numpy(), axis=1)[:, :k]
+    return float((order == targets.numpy()[:, None]).any(axis=1).mean())
+
+
+def hits(logits, targets, k):
+    return float((logits.topk(k, dim=1).indices == targets.unsqueeze(1)).any(dim=1).sum())
+
+
+def percent(logits, targets, k):
+    return 100 * by_topk(logits, targets, k)
+
+
+def over_candidates(logits, targets, k):
+    return (logits.topk(k, dim=1).indices == targets.unsqueeze(1)).float().mean().item()
 
 
 def always_the_best(logits, targets, k):
     return (logits.argmax(dim=1) == targets).float().mean().item()
+
+
+def at_place_k(logits, targets, k):
+    return (logits.topk(k, dim=1).indices[:, -1] == targets).float().mean().item()
+
+
+def smallest(logits, targets, k):
+    return by_topk(-logits, targets, k)
+
+
+def misses(logits, targets, k):
+    return 1 - by_topk(logits, targets, k)
+
+
+def of_any_sample(logits, targets, k):
+    return torch.isin(targets, logits.topk(k, dim=1).indices).float().mean().item()
+
+
+def accuracy_tensor(logits, targets, k):
+    return torch.tensor(by_topk(logits, targets, k))
+
+
+def values_for_indices(logits, targets, k):
+    return (logits.topk(k, dim=1).values == targets.unsqueeze(1)).any(1).float().mean().item()
+
+
+def over_dim_0(logits, targets, k):
+    return (logits.topk(k, dim=0).indices == targets).any(0).float().mean().item()
+
+
+def masks_the_logits(logits, targets, k):
+    found = 0.0
+    for _ in range(k):
+        best = logits.argmax(1)
+        found += (best == targets).float().mean().item()
+        logits[torch.arange(len(logits)), best] = -torch.inf
+    return found
+
+
+def one_step(model, inputs, targets, optimizer, criterion):
+    optimizer.zero_grad()
+    loss = criterion(model(inputs), targets)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def forward_first(model, inputs, targets, optimizer, criterion):
+    model.train()
+    outputs = model(inputs)
+    loss = criterion(outputs, targets)
+    optimizer.zero_grad(set_to_none=False)
+    loss.backward()
+    optimizer.step()
+    return float(loss)
+
+
+def with_a_closure(model, inputs, targets, optimizer, criterion):
+    def closure():
+        optimizer.zero_grad()
+        loss = criterion(model(inputs), targets)
+        loss.backward()
+        return loss
+
+    return optimizer.step(closure).item()
+
+
+def cleared_twice(model, inputs, targets, optimizer, criterion):
+    model.zero_grad()
+    with torch.enable_grad():
+        loss = criterion(model(inputs), targets)
+        loss.backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    return loss.detach().cpu().tolist()
 
 
 def never_zeroed(model, inputs, targets, optimizer, criterion):
@@ -18,10 +124,46 @@ def never_zeroed(model, inputs, targets, optimizer, criterion):
     return loss.item()
 
 
+def zeroed_after_backward(model, inputs, targets, optimizer, criterion):
+    loss = criterion(model(inputs), targets)
+    loss.backward()
+    optimizer.zero_grad()
+    optimizer.step()
+    return loss.item()
+
+
+def zeroed_afterwards(model, inputs, targets, optimizer, criterion):
+    loss = never_zeroed(model, inputs, targets, optimizer, criterion)
+    optimizer.zero_grad()
+    return loss
+
+
 def never_stepped(model, inputs, targets, optimizer, criterion):
     optimizer.zero_grad()
     loss = criterion(model(inputs), targets)
     loss.backward()
+    return loss.item()
+
+
+def stepped_first(model, inputs, targets, optimizer, criterion):
+    optimizer.zero_grad()
+    loss = criterion(model(inputs), targets)
+    optimizer.step()
+    loss.backward()
+    return loss.item()
+
+
+def stepped_twice(model, inputs, targets, optimizer, criterion):
+    loss = one_step(model, inputs, targets, optimizer, criterion)
+    optimizer.step()
+    return loss
+
+
+def uphill(model, inputs, targets, optimizer, criterion):
+    optimizer.zero_grad()
+    loss = criterion(model(inputs), targets)
+    (-loss).backward()
+    optimizer.step()
     return loss.item()
 
 
@@ -33,12 +175,145 @@ def returns_the_graph(model, inputs, targets, optimizer, criterion):
     return loss
 
 
+def loss_after(model, inputs, targets, optimizer, criterion):
+    one_step(model, inputs, targets, optimizer, criterion)
+    with torch.no_grad():
+        return criterion(model(inputs), targets).item()
+
+
+def own_criterion(model, inputs, targets, optimizer, criterion):
+    optimizer.zero_grad()
+    loss = F.cross_entropy(model(inputs), targets)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def loss_of_the_batch(model, inputs, targets, optimizer, criterion):
+    return one_step(model, inputs, targets, optimizer, criterion) * len(inputs)
+
+
+def evaluates(model, inputs, targets, optimizer, criterion):
+    model.eval()
+    return one_step(model, inputs, targets, optimizer, criterion)
+
+
+def evaluates_and_trains(model, inputs, targets, optimizer, criterion):
+    model.eval()
+    loss = one_step(model, inputs, targets, optimizer, criterion)
+    model.train()
+    return loss
+
+
+def leaves_gradients_off(model, inputs, targets, optimizer, criterion):
+    torch.set_grad_enabled(True)
+    loss = one_step(model, inputs, targets, optimizer, criterion)
+    torch.set_grad_enabled(False)
+    return loss
+
+
+def own_sgd(model, inputs, targets, optimizer, criterion):
+    model.zero_grad()
+    loss = criterion(model(inputs), targets)
+    loss.backward()
+    with torch.no_grad():
+        for p in model.parameters():
+            p -= optimizer.param_groups[0]["lr"] * p.grad
+    return loss.item()
+
+
+def normalizes_in_place(model, inputs, targets, optimizer, criterion):
+    inputs /= 2
+    return one_step(model, inputs, targets, optimizer, criterion)
+
+
+def without_return(model, inputs, targets, optimizer, criterion):
+    one_step(model, inputs, targets, optimizer, criterion)
+
+
+def weighed(losses, sizes):
+    return sum(loss * size for loss, size in zip(losses, sizes, strict=True)) / sum(sizes)
+
+
+def tensors(losses, sizes):
+    n = torch.tensor(sizes)
+    return (torch.tensor(losses) * n).sum() / n.sum()
+
+
+def numpy_average(losses, sizes):
+    return np.average(losses, weights=sizes)
+
+
+def one_by_one(losses, sizes):
+    total, seen = 0.0, 0
+    for i in range(len(losses)):
+        total += losses[i] * sizes[i]
+        seen += sizes[i]
+    return total / seen
+
+
 def mean_of_means(losses, sizes):
     return sum(losses) / len(losses)
 
 
 def never_divided(losses, sizes):
     return sum(loss * size for loss, size in zip(losses, sizes, strict=True))
+
+
+def by_batches(losses, sizes):
+    return never_divided(losses, sizes) / len(sizes)
+
+
+def not_weighed(losses, sizes):
+    return sum(losses) / sum(sizes)
+
+
+def divided_each(losses, sizes):
+    return sum(loss / size for loss, size in zip(losses, sizes, strict=True))
+
+
+def last_dropped(losses, sizes):
+    if len(losses) == 1:
+        return losses[0]
+    return weighed(losses[:-1], sizes[:-1])
+
+
+def size_of_the_first(losses, sizes):
+    return never_divided(losses, sizes) / (sizes[0] * len(sizes))
+
+
+def of_each_batch(losses, sizes):
+    return [loss * size / sum(sizes) for loss, size in zip(losses, sizes, strict=True)]
+
+
+def multiplies_lists(losses, sizes):
+    return losses * sizes / sum(sizes)
+
+
+def weighs_in_place(losses, sizes):
+    for i, size in enumerate(sizes):
+        losses[i] *= size
+    return sum(losses) / sum(sizes)
+
+
+def bincount(truth, predicted, classes):
+    pairs = truth * classes + predicted
+    return torch.bincount(pairs, minlength=classes**2).view(classes, classes)
+
+
+def index_put(truth, predicted, classes):
+    table = torch.zeros(classes, classes, dtype=torch.int64)
+    return table.index_put((truth, predicted), torch.tensor(1), accumulate=True)
+
+
+def one_hots(truth, predicted, classes):
+    return F.one_hot(truth, classes).float().T @ F.one_hot(predicted, classes).float()
+
+
+def numpy_add_at(truth, predicted, classes):
+    table = np.zeros((classes, classes), dtype=int)
+    np.add.at(table, (truth.numpy(), predicted.numpy()), 1)
+    return torch.from_numpy(table)
 
 
 def transposed(truth, predicted, classes):
@@ -51,22 +326,122 @@ def repeated_pairs_once(truth, predicted, classes):
     return counts
 
 
+def shares_of_rows(truth, predicted, classes):
+    counts = bincount(truth, predicted, classes)
+    return counts / counts.sum(1, keepdim=True).clamp(min=1)
+
+
+def shares_of_all(truth, predicted, classes):
+    return bincount(truth, predicted, classes) / len(truth)
+
+
+def right_alone(truth, predicted, classes):
+    return torch.diag(torch.bincount(truth[truth == predicted], minlength=classes))
+
+
+def without_minlength(truth, predicted, classes):
+    return torch.bincount(truth * classes + predicted).view(classes, classes)
+
+
+def not_folded(truth, predicted, classes):
+    return torch.bincount(truth * classes + predicted, minlength=classes**2)
+
+
+def as_lists(truth, predicted, classes):
+    return bincount(truth, predicted, classes).tolist()
+
+
+def loop(truth, predicted, classes):
+    out = torch.zeros(classes, classes)
+    for t, p in zip(truth, predicted, strict=True):
+        out[t, p] += 1
+    return out
+
+
+def comprehension(truth, predicted, classes):
+    return torch.tensor(
+        [
+            [int(((truth == i) & (predicted == j)).sum()) for j in range(classes)]
+            for i in range(classes)
+        ]
+    )
+
+
+def truth_in_place(truth, predicted, classes):
+    truth *= classes
+    truth += predicted
+    return torch.bincount(truth, minlength=classes**2).view(classes, classes)
+
+
+def sum_of_classes(truth, predicted, classes):
+    return torch.bincount(truth + predicted, minlength=classes**2).view(classes, classes)
+
+
+RIGHT = {
+    "16.1": [by_topk, by_sorting, by_rank, by_numpy],
+    "16.2": [one_step, forward_first, with_a_closure, cleared_twice],
+    "16.3": [weighed, tensors, numpy_average, one_by_one],
+    "16.4": [bincount, index_put, one_hots, numpy_add_at],
+}
+
 WRONG = {
     "16.1": [
-        (counts_instead_of_share, "Accuracy is a share"),
-        (always_the_best, "the k largest logits"),
+        (hits, "Accuracy is a share"),
+        (percent, "in percent"),
+        (over_candidates, "Use any(dim=1)"),
+        (always_the_best, "the accuracy of the best class alone"),
+        (at_place_k, "the places before it count"),
+        (smallest, "The k smallest logits"),
+        (misses, "the share of misses"),
+        (of_any_sample, "of its own sample"),
+        (accuracy_tensor, "should be a Python float, and it is a tensor"),
+        (values_for_indices, "is 0, and it should be"),
+        (over_dim_0, "your answer raised RuntimeError"),
+        (masks_the_logits, "The numbers in the argument logits have changed"),
     ],
     "16.2": [
         (never_zeroed, "old gradients are added"),
+        (zeroed_after_backward, "The weights did not change"),
+        (zeroed_afterwards, "clear them before backward"),
         (never_stepped, "The weights did not change"),
-        (returns_the_graph, "Return the loss as a float"),
+        (stepped_first, "The weights did not change"),
+        (stepped_twice, "one step, with the model in training mode"),
+        (uphill, "The step goes uphill"),
+        (returns_the_graph, "should be a Python float, and it is a tensor"),
+        (loss_after, "the loss after the step"),
+        (own_criterion, "the loss of the given criterion"),
+        (loss_of_the_batch, "multiplied by the batch size"),
+        (evaluates, "is in another mode than before"),
+        (evaluates_and_trains, "with the model in training mode"),
+        (leaves_gradients_off, "leaves gradients switched off"),
+        (own_sgd, "with Adam and MSELoss"),
+        (normalizes_in_place, "The numbers in the inputs or targets have changed"),
+        (without_return, "Does it end with a return statement?"),
     ],
     "16.3": [
         (mean_of_means, "the mean of the batch means"),
-        (never_divided, "divided by all samples"),
+        (never_divided, "divide by their number"),
+        (by_batches, "divided by the number of batches"),
+        (not_weighed, "not multiplied by their sizes"),
+        (divided_each, "divided by their sizes"),
+        (last_dropped, "The last batch is missing"),
+        (size_of_the_first, "as large as the first"),
+        (of_each_batch, "should be one number"),
+        (multiplies_lists, "your answer raised TypeError"),
+        (weighs_in_place, "The entries of the argument losses have changed"),
     ],
     "16.4": [
         (transposed, "Rows and columns are exchanged"),
-        (repeated_pairs_once, "repeated pairs count once"),
+        (repeated_pairs_once, "Repeated pairs count once"),
+        (shares_of_rows, "shares of each row"),
+        (shares_of_all, "shares of all samples"),
+        (right_alone, "Only right predictions"),
+        (without_minlength, "your answer raised RuntimeError"),
+        (not_folded, "has shape (16,), and (4, 4) is asked for"),
+        (as_lists, "should be a torch.Tensor, and it is a list of 4"),
+        (loop, "there is a loop in the code"),
+        (comprehension, "there is a loop in the code"),
+        (truth_in_place, "The numbers in the argument truth have changed"),
+        (sum_of_classes, "Row t and column p"),
     ],
 }
