@@ -1,134 +1,372 @@
-"""Checks of chapter 17, Optimizers."""
+"""Checks of chapter 17, optimizers."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import nn, optim
+from torch import Tensor, nn, optim
 
 from helpers.checks.machinery import (
+    Draw,
     Wrong,
+    as_class,
+    as_dict,
+    as_list,
+    as_number,
+    as_tensor,
     call,
+    compare,
+    describe,
     exercise,
+    plain,
     require,
-    require_subclass,
-    require_tensor,
+    run,
 )
 
+Rule = Callable[..., tuple[Any, Any, Any]]
 
-@exercise("17.1")
+
+@exercise(
+    "17.1",
+    hints=(
+        "Two things must be remembered from step to step: the mean square v and the buffer b. What "
+        "are they in the first step, when s is empty?",
+        's.get("v", 0) is 0 at first. v = alpha * v + (1 - alpha) * g**2, then '
+        "b = momentum * b + g / (v.sqrt() + eps); store both in s, and return w - lr * b.",
+    ),
+)
 def rmsprop_momentum(answer: Any) -> str:
-    start = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)
-    theirs = nn.Parameter(start.clone())
-    optimizer = optim.RMSprop([theirs], lr=0.05, alpha=0.9, momentum=0.8)
-    mine, state = start, {}
-    scales = torch.tensor([1.0, 3.0, 0.2], dtype=torch.float64)
-    options = {"lr": 0.05, "alpha": 0.9, "momentum": 0.8}
-    for step in range(1, 21):
-        mine = require_tensor(
-            answer(mine, scales * mine, state, **options)
-            if step > 1
-            else call(lambda *given: answer(*given, **options), mine, scales * mine, state),
-            "rmsprop_momentum(…)",
-            (3,),
-        )
-        theirs.grad = scales * theirs.detach()
-        optimizer.step()
-        if torch.allclose(mine, theirs.detach(), atol=1e-9):
-            continue
-        require(step > 1, "The first step differs already: is it lr * g / (sqrt(v) + eps)?")
-        require(
-            state,
-            "The dictionary s is empty after a step: what the rule remembers must be kept in it.",
-        )
-        raise Wrong(
-            f"Step {step} differs: the buffer adds up the divided gradients, "
-            "b = momentum * b + g / (sqrt(v) + eps), without 1 - momentum."
-        )
+    draw = Draw(1)
+    for options, dtype in (
+        ({"alpha": 0.9, "momentum": 0.8, "eps": 1e-8}, torch.float64),
+        ({"alpha": 0.7, "momentum": 0.5, "eps": 0.1}, torch.float64),
+        ({}, torch.float32),
+    ):
+        _compare_rmsprop(answer, draw, options, dtype)
     return "Twenty steps as PyTorch does them."
 
 
-@exercise("17.2")
+def _compare_rmsprop(answer: Any, draw: Draw, options: dict, dtype: torch.dtype) -> None:
+    """Moves two parameters in turn, each with a dictionary of its own."""
+    starts = draw.normal(3, dtype=dtype), draw.normal(2, 4, dtype=dtype)
+    theirs = [nn.Parameter(start.clone()) for start in starts]
+    optimizer = optim.RMSprop(theirs, lr=0.05, **{"momentum": 0.9, **options})
+    mine, states = list(starts), [{}, {}]
+    wrong = [{hint: (start, 0, 0) for hint in _RULES} for start in starts]
+    full = {"alpha": 0.99, "momentum": 0.9, "eps": 1e-8, **options}
+    for step in range(1, 21):
+        rate = 0.05 if step < 6 else 0.02
+        for i, p in enumerate(theirs):
+            p.grad = draw.normal(*p.shape, dtype=dtype) * (1 + 3 * i)
+            for hint, rule in _RULES.items():
+                wrong[i][hint] = rule(*wrong[i][hint], p.grad, rate, **full)
+        optimizer.param_groups[0]["lr"] = rate
+        optimizer.step()
+        for i, p in enumerate(theirs):
+            result = call(answer, mine[i], p.grad.clone(), states[i], rate, changes=(2,), **options)
+            given = "".join(f", {name}={value:g}" for name, value in options.items())
+            name = f"w after step {step}, with lr={rate}{given},"
+            mine[i] = as_tensor(result, name, tuple(p.shape)).detach()
+            if step > 1:
+                require(
+                    len(states[i]) > 0,
+                    "The dictionary s is empty after a step: what the rule remembers must be kept "
+                    "in it, s[...] = ...",
+                )
+            compare(
+                mine[i],
+                p.detach(),
+                name,
+                tolerance=1e-5 if dtype == torch.float32 else 1e-8,
+                typical={hint: found[0] for hint, found in wrong[i].items()},
+                hint="v = alpha * v + (1 - alpha) * g², b = momentum * b + g / (sqrt(v) + eps), "
+                "w - lr * b, with v and b of the step before from s.",
+            )
+
+
+def _rule(
+    mean: Callable = lambda v, g, a: a * v + (1 - a) * g**2,
+    divided: Callable = lambda g, v, e: g / (v**0.5 + e),
+    buffer: Callable = lambda b, u, m, lr: m * b + u,
+    moved: Callable = lambda w, b, u, lr: w - lr * b,
+) -> Rule:
+    """Makes a rule with one part that differs."""
+
+    def step(w: Any, v: Any, b: Any, g: Tensor, lr: float, alpha: float, momentum: float,
+             eps: float) -> tuple[Any, Any, Any]:  # fmt: skip
+        v = mean(v, g, alpha)
+        u = divided(g, v, eps)
+        b = buffer(b, u, momentum, lr)
+        return moved(w, b, u, lr), v, b
+
+    return step
+
+
+_RULES: dict[str, Rule] = {
+    "The weights go uphill: subtract lr * b.": _rule(moved=lambda w, b, u, lr: w + lr * b),
+    "The step was returned, without w: return w - lr * b.": _rule(moved=lambda w, b, u, lr: lr * b),
+    "v is not remembered: each step takes it from this step's gradient alone. Keep it in s.": (
+        _rule(mean=lambda v, g, a: (1 - a) * g**2)
+    ),
+    "The buffer is not remembered, so there is no momentum. Keep it in s.": _rule(
+        buffer=lambda b, u, m, lr: u
+    ),
+    "alpha and 1 - alpha are exchanged: v keeps the share alpha of what it was.": _rule(
+        mean=lambda v, g, a: (1 - a) * v + a * g**2
+    ),
+    "v lacks 1 - alpha: v = alpha * v + (1 - alpha) * g².": _rule(
+        mean=lambda v, g, a: a * v + g**2
+    ),
+    "v is a mean of g, not of g².": _rule(mean=lambda v, g, a: a * v + (1 - a) * g.abs()),
+    "The gradient was divided by v: divide by its root.": _rule(
+        divided=lambda g, v, e: g / (v + e)
+    ),
+    "eps stands inside the root: it is added to the root, sqrt(v) + eps.": _rule(
+        divided=lambda g, v, e: g / (v + e) ** 0.5
+    ),
+    "eps is left out, or is 1e-8 whatever is given.": _rule(
+        divided=lambda g, v, e: g / (v**0.5 + 1e-8)
+    ),
+    "The gradient was not divided by sqrt(v) + eps before it went into the buffer.": _rule(
+        divided=lambda g, v, e: g
+    ),
+    "The buffer takes 1 - momentum of each step: it adds up the divided gradients, "
+    "b = momentum * b + g / (sqrt(v) + eps).": _rule(
+        buffer=lambda b, u, m, lr: m * b + (1 - m) * u
+    ),
+    "The learning rate went into the buffer, so that a change of lr reaches old steps late: it "
+    "belongs to w - lr * b.": _rule(
+        buffer=lambda b, u, m, lr: m * b + lr * u, moved=lambda w, b, u, lr: w - b
+    ),
+    "The buffer is added to itself without momentum: b = momentum * b + ...": _rule(
+        buffer=lambda b, u, m, lr: b + u
+    ),
+}
+
+
+class _Net(nn.Module):
+    """A model with a parameter of its own, nested parts, and a tied weight."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale, self.start = nn.Parameter(torch.ones(3)), nn.Parameter(torch.ones(1, 4))
+        self.body = nn.Sequential(nn.Linear(4, 3), nn.LayerNorm(3), nn.Sequential(nn.Linear(3, 2)))
+        self.head = nn.Sequential(
+            nn.Linear(2, 5), nn.Sequential(nn.BatchNorm1d(5), nn.Linear(5, 2))
+        )
+        self.tied = nn.Linear(4, 3, bias=False)
+        self.tied.weight = self.body[0].weight
+
+
+def _models() -> list[tuple[nn.Module, nn.Module]]:
+    """Makes models with the head of each."""
+    chain = nn.Sequential(nn.Linear(4, 3), nn.LayerNorm(3), nn.Linear(3, 2), nn.Linear(2, 2))
+    chain[2].weight.requires_grad = False
+    net = _Net()
+    net.head[0].bias.requires_grad = False
+    inner = _Net()
+    inner.body[0].requires_grad_(False)
+    frozen = nn.Sequential(nn.Linear(3, 3), nn.Sequential(nn.Linear(3, 2), nn.LayerNorm(2)))
+    frozen[0].requires_grad_(False)
+    return [(chain, chain[3]), (net, net.head), (inner, inner.body[2]), (frozen, frozen[1])]
+
+
+@exercise(
+    "17.2",
+    hints=(
+        "Two questions decide for each parameter: is it one of the head's, and how many dimensions "
+        "has it? That makes up to four groups.",
+        "set(head.parameters()) holds the head's, at any depth. Go through model.parameters(), "
+        "skip what does not require gradients, and append each to the list under the key "
+        "(rate, decay) of a dictionary.",
+    ),
+)
 def groups(answer: Any) -> str:
-    model = nn.Sequential(nn.Linear(4, 3), nn.LayerNorm(3), nn.Linear(3, 2), nn.Linear(2, 2))
-    head = model[3]
-    model[2].weight.requires_grad = False
-    found = call(answer, model, 0.1, head, 1.0, 0.5)
-    require(
-        isinstance(found, list) and all(isinstance(group, dict) for group in found),
-        "A list of dictionaries is asked for, such as [{'params': …, 'lr': …}].",
-    )
-    require(all(len(list(group["params"])) for group in found), "There is an empty group.")
-    given = [p for group in found for p in group["params"]]
-    require(
-        not any(p is model[2].weight for p in given),
-        "A parameter that requires no gradient is in a group.",
-    )
-    require(len({id(p) for p in given}) == len(given), "A parameter is in more than one group.")
-    expected = [p for p in model.parameters() if p.requires_grad]
-    require(
-        {id(p) for p in given} == {id(p) for p in expected},
-        f"{len(given)} parameters are in groups, expected {len(expected)}.",
-    )
-    optimizer = optim.AdamW(found, lr=7.0, weight_decay=7.0)
-    for group in optimizer.param_groups:
-        for p in group["params"]:
-            rate = 1.0 if any(p is q for q in head.parameters()) else 0.1
-            require(
-                group["lr"] == rate,
-                f"A parameter {tuple(p.shape)} has learning rate {group['lr']}, expected {rate}.",
-            )
-            decay = 0.5 if p.ndim >= 2 else 0.0
-            require(
-                group["weight_decay"] == decay,
-                f"A parameter {tuple(p.shape)} has weight decay {group['weight_decay']}, expected "
-                f"{decay}.",
-            )
+    rates = (0.1, 1.0, 0.5), (0.01, 0.3, 0.2), (1.0, 2.0, 0.1), (0.2, 0.4, 0.0)
+    for (model, head), (lr, head_lr, weight_decay) in zip(_models(), rates, strict=True):
+        result = as_list(call(answer, model, lr, head, head_lr, weight_decay), "groups(...)")
+        found = [_group(group) for group in result]
+        _require_each_once(model, [p for parameters, _, _ in found for p in parameters])
+        names = {id(p): name for name, p in model.named_parameters()}
+        inside = {id(p) for p in head.parameters()}
+        for parameters, rate, decay in found:
+            for p in parameters:
+                name = f"{names[id(p)]!r} of shape {tuple(p.shape)}"
+                place = "is one of the head" if id(p) in inside else "is not one of the head"
+                right = head_lr if id(p) in inside else lr
+                require(
+                    abs(rate - right) < 1e-9,
+                    f"{name} {place}, and has the learning rate {rate:g}: it should be {right:g}.",
+                )
+                right = weight_decay if p.ndim >= 2 else 0.0
+                require(
+                    abs(decay - right) < 1e-9,
+                    f"{name} has {p.ndim} dimension{'s' * (p.ndim != 1)} and the weight decay "
+                    f"{decay:g}: it should be {right:g}.",
+                )
     return "Any optimizer takes this list."
 
 
-@exercise("17.3")
-def sign_sgd(answer: Any) -> str:
-    require_subclass(answer, optim.Optimizer, "torch.optim.Optimizer")
-    w, b = nn.Parameter(torch.tensor([1.0, -2.0, 0.0])), nn.Parameter(torch.ones(2))
-    optimizer = call(answer, [{"params": [w]}, {"params": [b], "lr": 0.5}], 0.25)
-    w.grad = torch.tensor([3.0, -0.1, 0.0])
-    try:
-        optimizer.step()
-    except (TypeError, AttributeError) as error:
-        raise Wrong(
-            f"A step with a parameter without gradient raised {type(error).__name__}: skip "
-            "parameters whose grad is None."
-        ) from error
-    except RuntimeError as error:
-        raise Wrong(
-            f"The step raised: {str(error).splitlines()[0]} Put it under torch.no_grad()."
-        ) from error
-    require(
-        not torch.equal(w.detach(), torch.tensor([1.25, -2.25, 0.0])),
-        "The weights moved along the gradient: a step goes against it.",
-    )
-    require(
-        torch.equal(w.detach(), torch.tensor([0.75, -1.75, 0.0])),
-        f"[1, -2, 0] with gradient [3, -0.1, 0] and lr 0.25 became {w.tolist()}, expected "
-        "[0.75, -1.75, 0.0].",
-    )
-    b.grad = torch.ones(2)
-    optimizer.step()
-    require(
-        torch.equal(b.detach(), torch.full((2,), 0.5)),
-        "A group with a learning rate of its own did not use it: read group['lr'].",
-    )
+def _group(group: Any) -> tuple[list[Tensor], float, float]:
+    """Returns the parameters, the learning rate and the weight decay of a group."""
+    found = as_dict(group, "A group")
+    for key in ("params", "lr", "weight_decay"):
+        require(key in found, f"A group has no {key!r}: it has {plain(list(found))}.")
+    parameters = _parameters(found["params"])
+    require(bool(parameters), "There is an empty group: leave it out.")
+    rate = as_number(found["lr"], "The lr of a group")
+    return parameters, rate, as_number(found["weight_decay"], "The weight_decay of a group")
 
-    def closure():
+
+def _require_each_once(model: nn.Module, parameters: list[Tensor]) -> None:
+    names = {id(p): name for name, p in model.named_parameters()}
+    seen: set[int] = set()
+    for p in parameters:
+        require(
+            id(p) in names,
+            f"A group has {describe(p)}, which is not one of the model's parameters.",
+        )
+        name = names[id(p)]
+        require(p.requires_grad, f"{name!r} is in a group, and it does not require gradients.")
+        require(id(p) not in seen, f"{name!r} is in two groups, or twice in one.")
+        seen.add(id(p))
+    for name, p in model.named_parameters():
+        require(
+            id(p) in seen or not p.requires_grad,
+            f"{name!r} requires gradients and is in no group.",
+        )
+
+
+def _parameters(value: Any) -> list[Tensor]:
+    """Returns the parameters of a group, in each form that an optimizer takes."""
+    if isinstance(value, Tensor):
+        return [value]
+    try:
+        found = [p[1] if isinstance(p, tuple) and len(p) == 2 else p for p in value]
+    except TypeError:
+        found = [value]
+    wrong = [p for p in found if not isinstance(p, Tensor)]
+    if wrong:
+        raise Wrong(
+            f"The params of a group should be a list of parameters, and it holds "
+            f"{describe(wrong[0])}."
+        )
+    return found
+
+
+@exercise(
+    "17.3",
+    hints=(
+        "optim.Optimizer keeps the groups: what does its __init__ want besides the parameters? And "
+        "in which mode may a parameter be changed in place?",
+        'super().__init__(params, {"lr": lr}) makes self.param_groups, each a dictionary with '
+        '"params" and "lr". Under torch.no_grad(), subtract group["lr"] * p.grad.sign(); call the '
+        "closure first, under torch.enable_grad(), and return its loss.",
+    ),
+)
+def sign_sgd(answer: Any) -> str:
+    as_class(answer, optim.Optimizer, "torch.optim.Optimizer")
+    draw = Draw(3)
+    w = nn.Parameter(torch.tensor([1.0, -2.0, 0.0]))
+    b, m = nn.Parameter(torch.ones(2)), nn.Parameter(draw.normal(2, 3, dtype=torch.float64))
+    optimizer = call(answer, [{"params": [w]}, {"params": [b, m], "lr": 0.5}], 0.25, changes=True)
+    require(
+        len(getattr(optimizer, "param_groups", [])) == 2,
+        'The optimizer has no param_groups of its own: super().__init__(params, {"lr": lr}) makes '
+        "them.",
+    )
+    w.grad = torch.tensor([3.0, -0.1, 0.0])
+    _compare_step(optimizer, w, 0.25, "with lr 0.25")
+    require(
+        torch.equal(b.detach(), torch.ones(2)),
+        "A parameter without a gradient has moved: skip those whose grad is None.",
+    )
+    b.grad, m.grad = torch.tensor([2.0, -1.0]), draw.normal(2, 3, dtype=torch.float64)
+    _compare_step(optimizer, b, 0.5, "in a group with lr 0.5 of its own")
+    _compare_step(optimizer, m, 0.5, "in a group with lr 0.5 of its own")
+    optimizer.param_groups[0]["lr"] = 0.125
+    _compare_step(optimizer, w, 0.125, "after a schedule has set the group's lr to 0.125")
+    _require_closure(answer, draw)
+    return "It works with schedules and groups, like any other."
+
+
+def _compare_step(optimizer: optim.Optimizer, p: nn.Parameter, lr: float, where: str) -> None:
+    before, gradient = p.detach().clone(), p.grad.clone()
+    others = [(q, q.grad.clone()) for g in optimizer.param_groups for q in g["params"]
+              if q.grad is not None]  # fmt: skip
+    run(optimizer.step)
+    what = f"A parameter {plain(before.flatten())} with gradient {plain(gradient.flatten())}"
+    compare(
+        p.detach(),
+        before - lr * gradient.sign(),
+        f"{what}, {where},",
+        typical={
+            "The parameter did not move.": before,
+            "The step goes along the gradient: it should go against it.": (
+                before + lr * gradient.sign()
+            ),
+            "The step is lr times the gradient: its sign alone counts.": before - lr * gradient,
+            "An element whose gradient is 0 has moved: its sign is 0.": (
+                before - lr * torch.where(gradient >= 0, 1.0, -1.0)
+            ),
+            "An element whose gradient is 0 moved up: its sign is 0.": (
+                before - lr * torch.where(gradient > 0, 1.0, -1.0)
+            ),
+            "The learning rate is missing.": before - gradient.sign(),
+            "All elements moved by the sign of the gradient's sum: each has a sign of its own.": (
+                before - lr * gradient.sum().sign()
+            ),
+            "The step did not use this group's learning rate: read group['lr'] in each step.": (
+                before - 0.25 * gradient.sign()
+            ),
+            "It is the parameter's sign that was subtracted, not the gradient's.": (
+                before - lr * before.sign()
+            ),
+        },
+        hint="Each element moves by lr, against the sign of its gradient.",
+    )
+    for q, old in others:
+        require(
+            q.grad is not None and torch.equal(q.grad, old),
+            "step changed or cleared a gradient: .sign() makes a new tensor and .sign_() does not; "
+            "clearing is for zero_grad.",
+        )
+
+
+def _require_closure(answer: Any, draw: Draw) -> None:
+    p = nn.Parameter(draw.normal(4))
+    p.grad = -p.detach()  # left from before: points the other way than the closure's
+    optimizer, calls = call(answer, [p], lr=0.1, changes=True), []
+
+    def closure() -> Tensor:
+        if not torch.is_grad_enabled():
+            raise Wrong(
+                "step calls the closure with gradients switched off, so its backward fails: "
+                "with torch.enable_grad(): loss = closure()."
+            )
+        calls.append(p.detach().clone())
         optimizer.zero_grad()
-        loss = (b**2).sum()
+        loss = (p**2).sum()
         loss.backward()
         return loss
 
-    loss = optimizer.step(closure)
-    require(loss is not None, "step(closure) should call the closure and return its loss.")
-    require(
-        torch.equal(b.detach(), torch.zeros(2)),
-        "step(closure) did not step by the gradient that the closure computed.",
+    start = p.detach().clone()
+    loss = run(optimizer.step, closure)
+    require(bool(calls), "step(closure) did not call the closure.")
+    require(len(calls) == 1, f"step(closure) called the closure {len(calls)} times, not once.")
+    require(torch.equal(calls[0], start), "The closure was called after the step: it comes first.")
+    require(loss is not None, "step(closure) returned None: it should return the closure's loss.")
+    compare(as_number(loss, "What step(closure) returned"), (start**2).sum().item(),
+            "What step(closure) returned", hint="It should be the closure's loss.")  # fmt: skip
+    compare(
+        p.detach(),
+        start - 0.1 * start.sign(),
+        "A parameter after step(closure)",
+        typical={
+            "step(closure) went by the gradients from before the closure: call it first.": (
+                start + 0.1 * start.sign()
+            ),
+            "step(closure) did not move the parameter.": start,
+        },
+        hint="The step should go by the gradients that the closure computed.",
     )
-    return "It works with schedules and groups, like any other."
