@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import io
+from pathlib import PurePath
 from typing import Any
 
 from helpers.checks.machinery import (
@@ -45,6 +46,10 @@ def make_parser(answer: Any) -> str:
         (["images"], "--classes is required, and may be left out: required=True."),
         (["--classes", "1"], "data is positional, and may be left out."),
         (["a", "--classes", "1", "--model", "huge"], "--model takes any word: name its choices."),
+        (
+            ["a", "--classes", "1", "--model", "medium"],
+            "--model takes the word medium, and its choices are small and large.",
+        ),
         (["a", "--classes", "2.5"], "--classes takes 2.5, and an integer is asked for: type=int."),
         (["a", "--classes", "ten"], "--classes takes the word ten: give it type=int."),
         (["a", "--classes", "1", "--lr", "fast"], "--lr takes the word fast: give it type=float."),
@@ -106,6 +111,8 @@ def _compare(parser: argparse.ArgumentParser, words: list[str], wanted: dict[str
         given = f"--{name}" in words or name == "data"
         told = f"After {line!r}, {name} is {plain(found[name])}, and it should be {plain(value)}"
         if type(found[name]) is type(value) and found[name] == value:
+            continue
+        if isinstance(found[name], PurePath) and str(found[name]) == value:
             continue
         if isinstance(found[name], str) and not isinstance(value, str):
             raise Wrong(

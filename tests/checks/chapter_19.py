@@ -5,6 +5,7 @@ import math
 import re
 from argparse import ArgumentTypeError
 from collections import ChainMap
+from pathlib import Path
 
 SHARED = argparse.ArgumentParser()
 
@@ -33,7 +34,7 @@ def two_switches():
     parser.add_argument("-m", "--model", choices={"small": 1, "large": 2}, default="small")
     parser.add_argument("-l", "--lr", default="0.1", type=lambda text: float(text))
     parser.add_argument("-c", "--classes", required=True, type=lambda text: int(text))
-    parser.add_argument("data", help="folder", metavar="FOLDER")
+    parser.add_argument("data", help="folder", metavar="FOLDER", type=Path)
     return parser
 
 
@@ -83,6 +84,10 @@ def lr_as_integer():
 
 def any_model():
     return build(choices=None)
+
+
+def a_third_model():
+    return build(choices=("small", "medium", "large"))
 
 
 def not_required():
@@ -391,6 +396,7 @@ WRONG = {
         (lr_as_text, "lr is the text '2': give it type=float"),
         (lr_as_integer, "lr is 2, and it should be 2.0"),
         (any_model, "name its choices"),
+        (a_third_model, "its choices are small and large"),
         (not_required, "--classes is required, and may be left out"),
         (data_with_dashes, "it should be positional"),
         (data_may_be_missing, "data is positional, and may be left out"),

@@ -239,8 +239,10 @@ def by_a_stack(model, names, x):
         return keep
 
     with torch.no_grad(), ExitStack() as stack:
+        modules = dict(model.named_modules())
+        assert all(name in modules for name in names)
         for name in names:
-            module = dict(model.named_modules())[name]
+            module = modules[name]
             stack.enter_context(module.register_forward_hook(keeper(name)))
         model(x)
     return found
