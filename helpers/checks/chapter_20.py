@@ -136,7 +136,15 @@ def average(answer: Any) -> str:
         states = [_state(draw, counter) for counter in (10, 31, 35, 25)[-number:]]
         states[0] = dict(reversed(states[0].items()))
         name = f"average(states), for {number} state{'s' * (number > 1)},"
-        mean = as_dict(call(answer, states), name)
+        try:
+            mean = as_dict(call(answer, states), name)
+        except ValueError as error:
+            if number == 1:
+                raise
+            raise Wrong(
+                f"{name} raised a ValueError, and all states have the same names, the first one in "
+                "another order: compare them as sets, such as by keys()."
+            ) from error
         _require_names(mean, states[-1], name)
         for key, last in states[-1].items():
             _compare_mean(mean[key], [state[key] for state in states], last, f"{key!r} of {name}")

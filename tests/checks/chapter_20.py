@@ -217,6 +217,12 @@ def by_number(states):
     return combined(common, over_rows, check=lambda states: None)
 
 
+def in_one_order(states):
+    if any(list(state) != list(states[0]) for state in states):
+        raise ValueError("names differ")
+    return by_stack(states)
+
+
 def first_and_last(states):
     require_names([states[0], states[-1]])
     common = [{n: s.get(n, states[-1][n]) for n in states[-1]} for s in states]
@@ -414,6 +420,7 @@ WRONG = {
         (any_names, "the second has a name more, and no ValueError"),
         (names_of_the_last, "ValueError is asked for, and names_of_the_last raised KeyError"),
         (by_number, "the one in the middle has another name, and no ValueError"),
+        (in_one_order, "the first one in another order"),
         (first_and_last, "the one in the middle has another name, and no ValueError"),
         (always_float32, "has dtype float32, and float64 is asked for"),
         (halves_of_halves, "Halves of halves"),
