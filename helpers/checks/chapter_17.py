@@ -40,7 +40,7 @@ def rmsprop_momentum(answer: Any) -> str:
     for options, dtype in (
         ({"alpha": 0.9, "momentum": 0.8, "eps": 1e-8}, torch.float64),
         ({"alpha": 0.7, "momentum": 0.5, "eps": 0.1}, torch.float64),
-        ({}, torch.float32),
+        ({"alpha": 0.99, "momentum": 0.9, "eps": 1e-8}, torch.float32),
     ):
         _compare_rmsprop(answer, draw, options, dtype)
     return "Twenty steps as PyTorch does them."
@@ -50,20 +50,20 @@ def _compare_rmsprop(answer: Any, draw: Draw, options: dict, dtype: torch.dtype)
     """Moves two parameters in turn, each with a dictionary of its own."""
     starts = draw.normal(3, dtype=dtype), draw.normal(2, 4, dtype=dtype)
     theirs = [nn.Parameter(start.clone()) for start in starts]
-    optimizer = optim.RMSprop(theirs, lr=0.05, **{"momentum": 0.9, **options})
+    optimizer = optim.RMSprop(theirs, lr=0.05, **options)
     mine, states = list(starts), [{}, {}]
     wrong = [{hint: (start, 0, 0) for hint in _RULES} for start in starts]
-    full = {"alpha": 0.99, "momentum": 0.9, "eps": 1e-8, **options}
     for step in range(1, 21):
         rate = 0.05 if step < 6 else 0.02
         for i, p in enumerate(theirs):
             p.grad = draw.normal(*p.shape, dtype=dtype) * (1 + 3 * i)
             for hint, rule in _RULES.items():
-                wrong[i][hint] = rule(*wrong[i][hint], p.grad, rate, **full)
+                wrong[i][hint] = rule(*wrong[i][hint], p.grad, rate, **options)
         optimizer.param_groups[0]["lr"] = rate
         optimizer.step()
         for i, p in enumerate(theirs):
-            result = call(answer, mine[i], p.grad.clone(), states[i], rate, changes=(2,), **options)
+            arguments = mine[i], p.grad.clone(), states[i], rate, *options.values()
+            result = call(answer, *arguments, changes=(2,))
             given = "".join(f", {name}={value:g}" for name, value in options.items())
             name = f"w after step {step}, with lr={rate}{given},"
             mine[i] = as_tensor(result, name, tuple(p.shape)).detach()
@@ -336,7 +336,7 @@ def _compare_step(optimizer: optim.Optimizer, p: nn.Parameter, lr: float, where:
 def _require_closure(answer: Any, draw: Draw) -> None:
     p = nn.Parameter(draw.normal(4))
     p.grad = -p.detach()  # left from before: points the other way than the closure's
-    optimizer, calls = call(answer, [p], lr=0.1, changes=True), []
+    optimizer, calls = call(answer, [p], 0.1, changes=True), []
 
     def closure() -> Tensor:
         if not torch.is_grad_enabled():

@@ -52,6 +52,10 @@ def rule(v=None, divided=None, b=None, w=None, keep=True):
     return answer
 
 
+def other_names(weight, gradient, memory, rate, a, mu, tiny):
+    return by_get(weight, gradient, memory, rate, a, mu, tiny)
+
+
 def called(name, **options):
     answer = rule(**options)
     answer.__name__ = name
@@ -442,7 +446,7 @@ def a_function(params, lr=0.01):
 
 
 RIGHT = {
-    "17.1": [by_get, in_place_on_the_state, one_entry, counted_steps],
+    "17.1": [by_get, in_place_on_the_state, one_entry, counted_steps, other_names],
     "17.2": [by_key, four_lists, one_each, with_names],
     "17.3": [SignSGD, ThroughData, WithForeach, ByFloats],
 }
