@@ -210,7 +210,7 @@ def border(answer: Any) -> str:
     draw = Draw(3)
     speckled = (draw.uniform(2, 9, 6) < 0.1).long()
     plain = torch.stack([torch.zeros(5, 4), torch.ones(5, 4)]).long()
-    line = torch.tensor([[[0, 0, 1, 0, 0, 0]]])
+    line = torch.tensor([[[0, 0, 1, 0, 0, 0], [0, 0, 0, 0, 0, 0]]])
     for masks in (mask, speckled, plain, line, 1 - mask):
         shape = tuple(masks.shape)
         name = f"border(mask), for a mask of shape {shape},"

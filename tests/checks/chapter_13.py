@@ -273,6 +273,11 @@ def convolved(mask):
     return ((ones > 0) & (ones < all_pixels))[:, 0]
 
 
+def reflected(mask):
+    values = F.pad(mask[:, None].double(), (1, 1, 1, 1), mode="reflect")
+    return (F.max_pool2d(values, 3, 1) + F.max_pool2d(-values, 3, 1) > 0).squeeze(1)
+
+
 def inside_alone(mask):
     return two_poolings(mask) & (mask == 1)
 
@@ -352,7 +357,7 @@ def the_first_picture(mask):
 RIGHT = {
     "13.1": [two_masks, numpy_sets, sum_minus_intersection, pixel_by_pixel],
     "13.2": [pads, into_zeros, concatenated, zero_pad_module],
-    "13.3": [two_poolings, slices, replicated, convolved],
+    "13.3": [two_poolings, slices, replicated, convolved, reflected],
 }
 
 WRONG = {
