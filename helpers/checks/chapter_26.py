@@ -1,90 +1,384 @@
 """Checks of chapter 26, the capstone."""
 
+import math
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional as F
 
-from helpers.checks.machinery import call, exercise, require
+from helpers.checks.changes import Snapshot
+from helpers.checks.machinery import (
+    Draw,
+    as_number,
+    as_tensor,
+    call,
+    compare,
+    exercise,
+    plain,
+    require,
+)
 
 
-@exercise("26.1")
+class _Noting(nn.Module):
+    """A network that notes which of its layers are in training mode while it runs."""
+
+    def __init__(self, dtype: torch.dtype):
+        super().__init__()
+        self.flat, self.first = nn.Flatten(), nn.Linear(4, 6)
+        self.norm, self.dropout, self.last = nn.BatchNorm1d(6), nn.Dropout(0.5), nn.Linear(6, 3)
+        self.norm.running_mean.copy_(torch.linspace(-1, 1, 6))
+        self.to(dtype)
+        self.trained: set[str] = set()
+        self.runs = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.runs += 1
+        self.trained |= {name for name in ("norm", "dropout") if getattr(self, name).training}
+        return self.last(self.dropout(self.norm(self.first(self.flat(x)).tanh())))
+
+
+@exercise(
+    "26.1",
+    hints=(
+        "Each view gives probabilities of its own, and these are averaged. What must be true of "
+        "the model while it computes, and how do you bring each of its layers back?",
+        "Note module.training of all model.modules() first, then model.eval(). Stack "
+        "model(transform(images)).softmax(dim=1) of all transforms and take the mean over dim 0, "
+        "under torch.no_grad().",
+    ),
+)
 def views(answer: Any) -> str:
-    torch.manual_seed(26)
-    model = nn.Sequential(nn.Flatten(), nn.Linear(4, 3), nn.Dropout(0.5))
-    images = 3 * torch.randn(5, 1, 2, 2)
-    transforms = [lambda x: x, lambda x: x.flip(3), lambda x: 2 * x]
-    model.eval()
-    with torch.no_grad():
-        logits = torch.stack([model(t(images)) for t in transforms])
-    model.train()
-    result = call(answer, model, images, transforms)
-    require(
-        isinstance(result, torch.Tensor) and tuple(result.shape) == (5, 3),
-        f"Return a tensor of shape (5, 3), got {getattr(result, 'shape', type(result).__name__)}.",
-    )
-    require(
-        not torch.allclose(result, logits.mean(0).softmax(1), atol=1e-5),
-        "The logits were averaged and then the softmax taken. Average the probabilities.",
-    )
-    require(
-        not torch.allclose(result, logits.mean(0), atol=1e-5),
-        "These are mean logits: take the softmax of each view first.",
-    )
-    require(
-        torch.allclose(result, logits.softmax(2).mean(0), atol=1e-5),
-        "The probabilities are others. Was the model in eval() mode? Its dropout is at work.",
-    )
-    require(model.training, "The model came in train() mode and was left in eval() mode.")
+    draw = Draw(26)
+    for n, count, dtype, mode in (
+        (5, 3, torch.float32, "train"),
+        (3, 2, torch.float32, "eval"),
+        (4, 4, torch.float64, "frozen norm"),
+        (1, 2, torch.float32, "dropout alone"),
+    ):
+        transforms = [
+            lambda x: x.flip(3), lambda x: 2 * x, lambda x: x.roll(1, 2), lambda x: x - 0.5
+        ][:count]  # fmt: skip
+        model = _Noting(dtype).train(mode in ("train", "frozen norm"))
+        if mode == "frozen norm":
+            model.norm.eval()
+        elif mode == "dropout alone":
+            model.dropout.train()
+        images = 3 * draw.normal(n, 1, 2, 2, dtype=dtype)
+        _try_views(answer, model, images, transforms)
     return "Any set of views that keeps the label will do."
 
 
-@exercise("26.2")
+def _try_views(answer: Any, model: _Noting, images: Tensor, transforms: list) -> None:
+    before = Snapshot(model, "the model")
+    logits, typical = _views(model, images, transforms)
+    model.trained.clear()
+    result = call(answer, model, images, transforms, changes=("values", "mode"))
+    name = (
+        f"views(model, images, transforms), for {len(images)} images and {len(transforms)} views,"
+    )
+    found = as_tensor(result, name, (len(images), 3))
+    require(
+        not model.trained,
+        f"While it computed, the {' and the '.join(sorted(model.trained))} of the model was in "
+        "training mode: call model.eval() first.",
+    )
+    compare(
+        found,
+        logits.softmax(2).mean(0),
+        name,
+        1e-4,
+        typical,
+        hint="It should be the mean over the transforms of softmax(model(transform(images))).",
+    )
+    found = before.change()
+    require(
+        "mode" not in found,
+        "A layer of the model ends in another mode than the one in which it came. Note training of "
+        "every module, since a frozen layer may be in eval() alone, and put it back.",
+    )
+    require(not found, f"The model has changed: {found}")
+    require(
+        not result.requires_grad,
+        "The result holds the graph of all views: use torch.no_grad().",
+    )
+
+
+@torch.no_grad()
+def _views(model: nn.Module, images: Tensor, transforms: list) -> tuple[Tensor, dict[str, Any]]:
+    """Returns the logits of all views, and the results of typical mistakes."""
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    logits = torch.stack([model(transform(images)) for transform in transforms])
+    chained, x = [], images
+    for transform in transforms:
+        x = transform(x)
+        chained.append(model(x).softmax(1))
+    plain_view = model(images).softmax(1)
+    for module, mode in modes.items():
+        module.training = mode
+    shares = logits.softmax(2)
+    halves = shares[0]
+    for share in shares[1:]:
+        halves = (halves + share) / 2
+    votes = F.one_hot(logits.argmax(2), 3).to(shares)
+    geometric = logits.log_softmax(2).mean(0).exp()
+    return logits, {
+        "The logits were averaged and then the softmax taken. Average the probabilities.": (
+            logits.mean(0).softmax(1)
+        ),
+        "These are mean logits: take the softmax of each view first.": logits.mean(0),
+        "The probabilities were added up: divide by the number of transforms.": shares.sum(0),
+        "The softmax runs over the images, dim 0: it should run over the classes.": (
+            logits.softmax(1).mean(0)
+        ),
+        "The logarithms of the probabilities were averaged: average the probabilities "
+        "themselves.": geometric,
+        "These are mean logarithms of probabilities: softmax, not log_softmax.": (
+            logits.log_softmax(2).mean(0)
+        ),
+        "Only the first view was used: average over all transforms.": shares[0],
+        "Only the last view was used: average over all transforms.": shares[-1],
+        "Each transform was applied to the result of the one before: each begins with the images "
+        "themselves.": torch.stack(chained).mean(0),
+        "Halves of halves: the last view weighs more than the others.": halves,
+        "The views were counted as votes for one class each: average their probabilities.": (
+            votes.mean(0)
+        ),
+        "The largest probability of all views was taken: the mean is asked for.": shares.amax(0),
+        "The median of the views was taken: the mean is asked for.": shares.median(0).values,
+        "The images as they are were counted as a view, too: only the transforms count.": (
+            torch.cat([shares, plain_view.unsqueeze(0)]).mean(0)
+        ),
+        "These are the images as they are: apply each transform to them first.": plain_view,
+    }
+
+
+@exercise(
+    "26.2",
+    hints=(
+        "Only images on which the two models differ say anything. If neither is better, each of "
+        "them falls to one side or the other like a coin. How likely is a split as uneven?",
+        "gained = second & ~first, lost = first & ~second, n = gained + lost. Sum math.comb(n, i) "
+        "for i from 0 to the smaller one, divide by 2**n, times 2, and at most 1.",
+    ),
+)
 def mcnemar(answer: Any) -> str:
-    first = torch.tensor([True] * 90 + [False] * 10)
-    second = torch.tensor([True] * 88 + [False] * 2 + [True] * 8 + [False] * 2)
-    result = call(answer, first, second)
-    require(
-        not isinstance(result, float) or abs(result - 56 / 1024) > 1e-9,
-        "That is one side only. The result could be as uneven the other way: times 2.",
-    )
-    require(
-        isinstance(result, float) and abs(result - 112 / 1024) < 1e-9,
-        f"With 8 gained and 2 lost it returned {result!r}, expected 112 / 1024 = 0.109. "
-        "Images on which both are right or both wrong say nothing.",
-    )
-    same = call(answer, first, first)
-    require(
-        same == 1.0,
-        f"Where the models never differ it returned {same!r}; a probability is at most 1.",
-    )
-    back = call(answer, second, first)
-    require(back == result, "The order of the two models should not matter.")
+    draw = Draw(27)
+    for gained, lost, right, wrong in (
+        (8, 2, 88, 2), (0, 0, 7, 3), (4, 14, 20, 5), (5, 5, 0, 0), (0, 6, 10, 1), (7, 8, 3, 3),
+        (1, 0, 2, 2), (25, 15, 100, 60), (3, 0, 0, 0),
+    ):  # fmt: skip
+        first = torch.tensor([True] * (lost + right) + [False] * (gained + wrong))
+        second = torch.tensor([False] * lost + [True] * right + [True] * gained + [False] * wrong)
+        order = draw.order(len(first))
+        first, second = first[order], second[order]
+        name = f"The p-value for {gained} gained and {lost} lost, among {len(first)} images,"
+        found = as_number(call(answer, first, second), name)
+        compare(
+            found,
+            _p_value(gained, lost),
+            name,
+            1e-5,
+            _p_mistakes(gained, lost, len(first), right),
+            hint="Images on which both are right or both wrong say nothing.",
+        )
+        back = as_number(call(answer, second, first), name)
+        require(
+            abs(back - found) < 1e-6,
+            f"{name} is {plain(found)}, and {plain(back)} with the two models exchanged: the order "
+            "should not matter.",
+        )
     return "On eighteen differences, 14 to 4 is the first result below 0.05."
 
 
-@exercise("26.3")
+def _tail(n: int, k: int) -> float:
+    """Returns the probability of at most k heads among n throws, as a product for each."""
+    return sum(
+        math.prod((n - j) / (j + 1) for j in range(i)) for i in range(k + 1)
+    ) / float(2**n)  # fmt: skip
+
+
+def _p_value(gained: int, lost: int) -> float:
+    return min(1.0, 2 * _tail(gained + lost, min(gained, lost)))
+
+
+def _p_mistakes(gained: int, lost: int, images: int, right: int) -> dict[str, Any]:
+    n, k = gained + lost, min(gained, lost)
+    exactly = math.comb(n, k) / 2**n
+    gap = abs(gained - lost)
+    above = "It is above 1, and a probability is at most 1: where both sides meet, cut at 1."
+    if n == 0:
+        return {"Where the models never differ, it should be 1.": 0.0, above: 2.0}
+    return {
+        "That is one side only. The result could be as uneven the other way: times 2.": (
+            _tail(n, k)
+        ),
+        above: 2 * _tail(n, k),
+        "That is the probability of exactly this result: those that are more uneven count, "
+        "too.": exactly,
+        "That is twice the probability of exactly this result: those that are more uneven count, "
+        "too.": 2 * exactly,
+        "The result itself was left out: those at least as uneven count, from 0 to the smaller "
+        "number, itself included.": 2 * (_tail(n, k) - exactly),
+        "Half of the result itself was counted, as in the mid-p test. The exact test counts all of "
+        "it.": 2 * _tail(n, k) - exactly,
+        "All images were counted as differences. Those on which both are right or both wrong say "
+        "nothing.": min(1.0, 2 * _tail(images, n)),
+        "All images were counted. Those on which both are right or both wrong say nothing.": (
+            min(1.0, 2 * _tail(images, k))
+        ),
+        f"The tail runs from 0 to {max(gained, lost)}: it should run to the smaller number, {k}, "
+        "whichever model that belongs to.": min(1.0, 2 * _tail(n, max(gained, lost))),
+        "This is the approximation by a chi-squared distribution: the exact test adds up binomial "
+        "coefficients.": lambda: math.erfc(math.sqrt(gap**2 / n / 2)),
+        "This is the approximation by a chi-squared distribution, with its correction: the exact "
+        "test adds up binomial coefficients.": (
+            lambda: math.erfc(math.sqrt(max(gap - 1, 0) ** 2 / n / 2))
+        ),
+        "This is 1 minus the p-value.": 1 - _p_value(gained, lost),
+    }
+
+
+@exercise(
+    "26.3",
+    hints=(
+        "Sort the answers by certainty into intervals. Within each, compare two means: how often "
+        "the answer is right, and how certain it was. What about an interval without answers?",
+        "certainty, said = probabilities.max(dim=1); (certainty * bins).long().clamp(max=bins - 1) "
+        "is the interval. Add up share × |accuracy - mean certainty| over those that have answers.",
+    ),
+)
 def calibration(answer: Any) -> str:
-    probabilities = torch.tensor([[0.9, 0.1], [0.9, 0.1], [0.3, 0.7], [1.0, 0.0]])
-    labels = torch.tensor([0, 0, 1, 1])
-    result = call(answer, probabilities, labels, 5)
-    require(
-        isinstance(result, float),
-        f"Return a float, got {type(result).__name__}.",
-    )
-    wanted = 0.75 * abs(2 / 3 - 2.8 / 3) + 0.25 * 0.3
-    require(
-        abs(result - (abs(2 / 3 - 2.8 / 3) + 0.3) / 2) > 1e-6,
-        "The intervals count alike. Weight each by its share of the answers.",
-    )
-    require(
-        abs(result - abs(0.75 - 0.875)) > 1e-6,
-        "Distances were taken after averaging over all: over- and under-confidence cancel. Take "
-        "the distance in each interval.",
-    )
-    require(
-        abs(result - wanted) < 1e-6,
-        f"It returned {result:.4f}, expected {wanted:.4f}: 0.9, 0.9 and 1.0 are in the last of "
-        "five intervals, 0.7 in the one before.",
-    )
+    draw = Draw(28)
+    cases = []
+    for n, classes, bins, dtype, scale in (
+        (80, 6, 20, torch.float64, 4.0),
+        (60, 3, 10, torch.float32, 2.0),
+        (25, 4, 3, torch.float64, 1.0),
+        (1, 5, 7, torch.float32, 1.0),
+        (40, 2, 1, torch.float32, 3.0),
+    ):
+        probabilities = (scale * draw.normal(n, classes, dtype=torch.float64)).softmax(1)
+        while (near := _near_an_edge(probabilities, bins)).any():
+            probabilities[near] = (scale * draw.normal(int(near.sum()), classes).double()).softmax(
+                1
+            )
+        if n > 30:
+            probabilities[:3] = F.one_hot(draw.integers(0, classes, 3), classes).double()
+        cases.append((probabilities.to(dtype), draw.integers(0, classes, n), bins))
+    small = torch.tensor([[0.9, 0.1], [0.9, 0.1], [0.3, 0.7], [1.0, 0.0]])
+    cases.append((small, torch.tensor([0, 0, 1, 1]), 5))
+    for probabilities, labels, bins in cases:
+        name = f"calibration(probabilities, labels, {bins}), for {len(labels)} answers,"
+        found = as_number(call(answer, probabilities, labels, bins), name)
+        require(
+            not math.isnan(found),
+            f"{name} is nan: an interval without answers has no mean. Leave it out.",
+        )
+        compare(
+            found,
+            sum(share * abs(right - sure) for share, right, sure in _cells(*_sorted(
+                probabilities, labels), bins)),
+            name,
+            1e-4,
+            _calibration_mistakes(probabilities, labels, bins),
+        )  # fmt: skip
     return "Try it on the probabilities of this chapter, with and without label smoothing."
+
+
+def _near_an_edge(probabilities: Tensor, bins: int) -> Tensor:
+    """Tells which certainties lie where rounding decides on the interval."""
+    place = probabilities.amax(1) * bins
+    return (place - place.round()).abs() < 1e-3
+
+
+Answers = list[tuple[float, bool]]
+
+
+def _sorted(probabilities: Tensor, labels: Tensor) -> tuple[Answers]:
+    """Returns certainty and rightness of each answer, in order of certainty."""
+    found = []
+    for row, label in zip(probabilities.double().tolist(), labels.tolist(), strict=True):
+        found.append((max(row), row.index(max(row)) == label))
+    return (sorted(found),)
+
+
+def _cells(answers: Answers, bins: int, cell: Any = None) -> list[tuple[float, float, float]]:
+    """Returns share, accuracy and mean certainty of each interval that has answers."""
+    cells: dict[int, Answers] = {}
+    for sure, right in answers:
+        index = cell(sure) if cell else min(int(sure * bins), bins - 1)
+        if index is not None:
+            cells.setdefault(index, []).append((sure, right))
+    return [
+        (
+            len(part) / len(answers),
+            sum(right for _, right in part) / len(part),
+            sum(sure for sure, _ in part) / len(part),
+        )
+        for part in cells.values()
+    ]
+
+
+def _calibration_mistakes(probabilities: Tensor, labels: Tensor, bins: int) -> dict[str, Any]:
+    (answers,) = _sorted(probabilities, labels)
+    cells = _cells(answers, bins)
+
+    def total(parts: list[tuple[float, float, float]]) -> float:
+        return sum(share * abs(right - sure) for share, right, sure in parts)
+
+    own = probabilities.double().gather(1, labels.unsqueeze(1))[:, 0].tolist()
+    truth = [(p, right) for p, (_, right) in zip(own, _unsorted(probabilities, labels),
+                                                  strict=True)]  # fmt: skip
+    gaps = [abs(right - sure) for _, right, sure in cells]
+    middles = [
+        (share, right, (min(int(sure * bins), bins - 1) + 0.5) / bins)
+        for share, right, sure in cells
+    ]
+    return {
+        "The intervals count alike. Weight each by its share of the answers.": (
+            sum(gaps) / len(gaps)
+        ),
+        "The intervals count alike, empty ones too. Weight each by its share of the answers.": (
+            sum(gaps) / bins
+        ),
+        "Distances were taken after averaging over all: over- and under-confidence cancel. Take "
+        "the distance in each interval.": abs(sum(s * (right - sure) for s, right, sure in cells)),
+        "The differences have a sign, so over- and under-confidence cancel: take their absolute "
+        "values.": sum(s * (right - sure) for s, right, sure in cells),
+        "The differences have a sign, so over- and under-confidence cancel: take the absolute "
+        "values.": sum(s * (sure - right) for s, right, sure in cells),
+        "The distances were squared.": sum(
+            s * (right - sure) ** 2 for s, right, sure in cells
+        ),
+        "The distances were squared, and the root taken of their mean.": math.sqrt(
+            sum(s * (right - sure) ** 2 for s, right, sure in cells)
+        ),
+        "That is the largest distance: the weighted mean is asked for.": max(gaps),
+        "Distances were added, each times the number of answers: divide by the number of all "
+        "answers.": total(cells) * len(answers),
+        "The probability of the true class was taken for the certainty, which is the largest of "
+        "all.": total(_cells(truth, bins)),
+        "A certainty of 1 is in no interval: it belongs to the last one.": total(
+            _cells(answers, bins, lambda sure: None if sure == 1 else int(sure * bins))
+        ),
+        "A certainty of 1 is in an interval of its own: it belongs to the last one.": total(
+            _cells(answers, bins, lambda sure: int(sure * bins))
+        ),
+        "Ten intervals were made, whatever bins is.": total(_cells(answers, 10)),
+        "The intervals are shifted by half of their width: rounding finds the nearest edge, and "
+        "the interval is what lies below.": total(
+            _cells(answers, bins, lambda sure: min(round(sure * bins), bins - 1))
+        ),
+        "The middle of each interval was taken for its mean certainty.": total(middles),
+        "Each answer was compared on its own: compare the means of each interval.": (
+            sum(abs(right - sure) for sure, right in answers) / len(answers)
+        ),
+        "It is 1 minus the right number.": 1 - total(cells),
+    }  # fmt: skip
+
+
+def _unsorted(probabilities: Tensor, labels: Tensor) -> Answers:
+    said = probabilities.argmax(1)
+    return [(0.0, bool(a == b)) for a, b in zip(said, labels, strict=True)]
