@@ -19,7 +19,7 @@ SITE := _build/html/index.html
 SOURCES := $(shell find book notebooks helpers _config.yml _toc.yml -type f \
 	-not -path '*/.ipynb_checkpoints/*' -not -name '*.pyc' 2>/dev/null | grep -v '[^A-Za-z0-9_./-]')
 
-.PHONY: book test test-quick serve lab execute chapter repository lock lint bench platforms chromium clean help
+.PHONY: book test test-quick serve lab execute chapter repository lock lint bench mutate platforms chromium clean help
 
 $(INSTALLED): $(REQUIREMENTS) pyproject.toml
 	@if [ -z "$(PYTHON)" ] || ! "$(PYTHON)" -c '$(SUPPORTED)' 2>/dev/null; then \
@@ -76,6 +76,12 @@ lint: $(INSTALLED)  ## check and format the Python code
 
 bench: chromium $(SITE)  ## measure: notebooks, import, training loop, site
 	$(BIN)/python -m tests.benchmarks
+
+# Words that the command below takes, from CHAPTER=08 HELPERS=training SEED=1 COUNT=50.
+MUTATE := $(if $(CHAPTER),--chapter $(CHAPTER)) $(if $(HELPERS),--helpers $(HELPERS)) \
+	$(if $(SEED),--seed $(SEED)) $(if $(COUNT),--count $(COUNT))
+mutate: $(INSTALLED)  ## change the code of CHAPTER=08 or HELPERS=training: does an output tell?
+	$(BIN)/python -m tests.mutate $(MUTATE)
 
 platforms: $(INSTALLED)  ## run all notebooks under hard conditions and record it (Linux)
 	$(BIN)/python -m tests.platforms

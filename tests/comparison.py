@@ -1,10 +1,12 @@
-"""Compares a cell's new outputs with the stored ones: text, numbers and pictures.
+"""Compares a cell's new outputs with the stored ones: text, numbers, figures and pictures.
 
-Text must be equal. A cell's tags may loosen numbers and pictures, and nothing else:
+Text must be equal. A cell's tags may loosen numbers, figures and pictures, and nothing else:
 
 - ``atol=0.01``, ``rtol=1e-4``: a number with a decimal point or an exponent may differ by
   ``atol + rtol * |stored|``. Integers never may. Runs of spaces count as one, since a number of
-  another width moves its neighbours.
+  another width moves its neighbours. The words in a figure follow the same rule.
+- ``figure=0.05``: what the values that a figure shows may differ by, as a share of their axis'
+  range; without the tag, by their rounding.
 - ``picture=0.1``: the share of a picture's ink that may differ; 0.02 without the tag.
 """
 
@@ -19,10 +21,13 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from tests.figures import figure_differences
+
 NUMBER = re.compile(
     r"(?<![\w.])[-+]?(?:(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?|nan|inf)(?![\w])",
 )
 PICTURES = ("image/png", "image/jpeg")
+FIGURE = "application/vnd.executed.figure+json"
 DEFAULT_PICTURE_BOUND = 0.02
 
 
@@ -32,11 +37,12 @@ class Tolerance:
 
     atol: float = 0.0
     rtol: float = 0.0
+    figure: float = 0.0
     picture: float = DEFAULT_PICTURE_BOUND
 
     @classmethod
     def from_tags(cls, tags: Iterable[str]) -> "Tolerance":
-        """Reads ``atol=``, ``rtol=`` and ``picture=`` tags.
+        """Reads ``atol=``, ``rtol=``, ``figure=`` and ``picture=`` tags.
 
         Raises:
             ValueError: A value is no number, is negative, or is so large that it checks nothing.
@@ -44,14 +50,14 @@ class Tolerance:
         values = {}
         for tag in tags:
             name, equals, text = tag.partition("=")
-            if not equals or name not in ("atol", "rtol", "picture"):
+            if not equals or name not in ("atol", "rtol", "figure", "picture"):
                 continue
             try:
                 value = float(text)
             except ValueError:
                 raise ValueError(f"tag {tag!r}: a number is needed after '='") from None
             if not 0 < value < math.inf or (name != "atol" and value > 1):
-                raise ValueError(f"tag {tag!r}: the bound must be positive, rtol and picture <= 1")
+                raise ValueError(f"tag {tag!r}: the bound must be positive, and <= 1 but for atol")
             values[name] = value
         return cls(**values)
 
@@ -79,13 +85,22 @@ def differences(
         ]
     found = []
     for (key, new_value), (_, stored_value) in zip(new, stored, strict=True):
-        if key in PICTURES:
+        if new_value == stored_value:
+            continue
+        if key == FIGURE:
+            found += figure_differences(
+                new_value,
+                stored_value,
+                tolerance.figure,
+                lambda now, old: not _text_difference(now, old, tolerance),
+            )
+        elif key in PICTURES:
             found += _picture_difference(new_value, stored_value, tolerance.picture)
         elif isinstance(new_value, str) and isinstance(stored_value, str):
             found += [
                 f"{key}: {line}" for line in _text_difference(new_value, stored_value, tolerance)
             ]
-        elif new_value != stored_value:
+        else:
             found.append(f"{key}: stored {stored_value!r}, new {new_value!r}")
     return found
 

@@ -1,18 +1,17 @@
 """The comparison of outputs catches what it should and lets through what it may."""
 
-import base64
-import copy
-import io
 import json
 import re
 import subprocess
 import sys
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from PIL import Image
 
-from tests.comparison import NUMBER, Tolerance, differences
+from helpers.figure_data import describe
+from tests.comparison import FIGURE, Tolerance, differences
+from tests.mutations import mutations, png
 from tests.notebooks import IDS, PATHS, ROOT, code_cells, tags
 
 
@@ -21,61 +20,16 @@ def stream(text, name="stdout"):
 
 
 def picture(pixels):
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "png")
-    encoded = base64.b64encode(buffer.getvalue()).decode()
-    return {"output_type": "display_data", "data": {"image/png": encoded}, "metadata": {}}
+    return {"output_type": "display_data", "data": {"image/png": png(pixels)}, "metadata": {}}
 
 
-def mutations(outputs, tolerance):
-    """Yields (what was done, the stored outputs with that one thing changed)."""
-    for index, output in enumerate(outputs):
-        dropped = copy.deepcopy(outputs)
-        del dropped[index]
-        yield "missing output", dropped
-        where = output if output["output_type"] == "stream" else output["data"]
-        for key in [key for key in where if key in ("text", "text/plain", "text/html")]:
-            for what, text in text_mutations(where[key], tolerance):
-                changed = copy.deepcopy(outputs)
-                place = changed[index]
-                (place if place["output_type"] == "stream" else place["data"])[key] = text
-                yield what, changed
-        if "image/png" in where:
-            for what, encoded in picture_mutations(where["image/png"]):
-                changed = copy.deepcopy(outputs)
-                changed[index]["data"]["image/png"] = encoded
-                yield what, changed
-    yield "added output", [*copy.deepcopy(outputs), stream("one more\n", "stderr")]
-
-
-def text_mutations(text, tolerance):
-    lines = text.split("\n")
-    yield "added line", text + "\nanother line"
-    if len(lines) > 1:
-        yield "dropped line", "\n".join(lines[1:])
-    word = re.search(r"[A-Za-z]{2,}", text)
-    if word:
-        yield "changed word", text[: word.start()] + "zebra" + text[word.end() :]
-    for found in NUMBER.finditer(text):
-        if found.group() in ("nan", "inf"):
-            continue
-        value = float(found.group())
-        step = 3 * (tolerance.atol + tolerance.rtol * abs(value)) + 1
-        decimal = any(mark in found.group() for mark in ".eE")
-        other = f"{value + step:.6f}" if decimal else str(int(value + step))
-        yield f"changed number {found.group()}", text[: found.start()] + other + text[found.end() :]
-
-
-def picture_mutations(encoded):
-    pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(encoded))).convert("RGBA"))
-    changed = {
-        "cropped picture": pixels[:-8],
-        "empty picture": np.zeros_like(pixels),
-        "upside down picture": pixels[::-1].copy(),
-        "noise": np.random.default_rng(0).integers(0, 256, pixels.shape, dtype=np.uint8),
-    }
-    for what, other in changed.items():
-        yield what, picture(np.ascontiguousarray(other))["data"]["image/png"]
+def figure(draw):
+    """Returns the output of a figure's description, as stored and read again."""
+    drawn, axes = plt.subplots()
+    draw(axes)
+    data = {FIGURE: json.loads(json.dumps(describe(drawn)))}
+    plt.close(drawn)
+    return {"output_type": "display_data", "data": data, "metadata": {}}
 
 
 @pytest.mark.parametrize("path", PATHS, ids=IDS)
@@ -156,7 +110,58 @@ def test_pictures():
     assert not differences([picture(moved)], [picture(line)], ["picture=1"])
 
 
-@pytest.mark.parametrize("tag", ["atol=x", "atol=0", "rtol=-1", "picture=2", "rtol=nan"])
+STEPS = np.linspace(0, 1, 400)
+
+
+def line(*y, style="-"):
+    return figure(lambda axes: axes.plot(range(len(y)), y, style))
+
+
+def image(values, **options):
+    return figure(lambda axes: axes.imshow(values, **options))
+
+
+def setting(**values):
+    return figure(lambda axes: axes.set(**values))
+
+
+@pytest.mark.parametrize(
+    ("new", "stored", "given", "equal"),
+    [
+        (line(0, 1), line(0, 1), [], True),
+        (line(0, 0.99), line(0, 1), [], False),
+        (line(0, 0.99), line(0, 1), ["figure=0.02"], True),
+        (line(0, 0.9), line(0, 1), ["figure=0.02"], False),
+        (line(0, 1, style="r"), line(0, 1), ["figure=1"], False),
+        (line(0, 1, style=":"), line(0, 1), ["figure=1"], False),
+        (setting(xlim=(0, 1)), line(0, 1), ["figure=1"], False),
+        (line(*STEPS**1.01), line(*STEPS), ["figure=0.01"], True),
+        (line(*STEPS**1.1), line(*STEPS), ["figure=0.01"], False),
+        (line(*STEPS[:300]), line(*STEPS), ["figure=1"], False),
+        (setting(title="loss"), setting(title="Loss"), ["figure=1"], False),
+        (setting(title="0.51"), setting(title="0.50"), ["figure=1"], False),
+        (setting(title="0.51"), setting(title="0.50"), ["atol=0.02"], True),
+        (setting(yscale="log"), setting(), ["figure=1"], False),
+        (setting(ylim=(1, 0)), setting(ylim=(0, 1)), ["figure=0.5"], False),
+        (image(np.eye(4)), image(np.eye(4)[::-1]), ["figure=0.5"], False),
+        (image(np.eye(4)), image(np.eye(4), cmap="gray"), ["figure=1"], False),
+    ],
+)
+def test_figures(new, stored, given, equal):
+    assert (not differences([new], [stored], given)) == equal
+
+
+def test_values_on_a_logarithmic_axis_are_compared_by_their_place():
+    def rising(last):
+        return figure(lambda a: (a.plot([0, 1], [1e-4, last]), a.set(yscale="log", ylim=(1e-5, 1))))
+
+    assert not differences([rising(2e-3)], [rising(1e-3)], ["figure=0.07"])
+    assert differences([rising(2e-3)], [rising(1e-3)], ["figure=0.05"])
+
+
+@pytest.mark.parametrize(
+    "tag", ["atol=x", "atol=0", "rtol=-1", "picture=2", "rtol=nan", "figure=0", "figure=2"]
+)
 def test_a_tag_that_cannot_be_meant_is_refused(tag):
     with pytest.raises(ValueError, match=re.escape(tag)):
         Tolerance.from_tags([tag])

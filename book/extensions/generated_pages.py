@@ -205,6 +205,54 @@ class Budgets(SphinxDirective):
         return [paragraph(words), table(head, rows, widths=(43, 15, 19, 23))]
 
 
+class Tests(SphinxDirective):
+    """What ``make bench`` measured of the tests themselves."""
+
+    def run(self) -> list[nodes.Node]:
+        record = recorded(self.env, "tests")
+        if record is None:
+            return [paragraph("Nothing has been measured yet.")]
+        rows = [
+            (paragraph(name[0].upper() + name[1:]), paragraph(f"{seconds:.0f} s"))
+            for name, seconds in record["groups"].items()
+        ]
+        words = (
+            f"On {record['date']}, with Python {record['python']} and torch {record['torch']}, all "
+            f"tests took {record['seconds'] / 60:.1f} minutes by two workers on {record['cores']} "
+            f"cores: {record['ratio']} times what the notebooks alone took in the same hour. The "
+            f"processes held {record['peak_mib']:,} MiB at most."
+        )
+        return [paragraph(words), table(("Tests", "Of one worker"), rows, widths=(70, 30))]
+
+
+class Mutation(SphinxDirective):
+    """A table of what ``python -m tests.mutate`` recorded for chapters and helpers."""
+
+    def run(self) -> list[nodes.Node]:
+        record = recorded(self.env, "mutation")
+        if record is None:
+            return [paragraph("Nothing has been recorded yet.")]
+        titles = chapter_titles()
+        rows = [
+            (
+                link(f"{number(f'notebooks/{name}')} · {titles[f'notebooks/{name}']}",
+                     f"notebooks/{name}"),
+                *_mutants(entry),
+            )
+            for name, entry in record["chapters"].items()
+        ]  # fmt: skip
+        rows += [
+            (paragraph(f"helpers.{name}"), *_mutants(entry))
+            for name, entry in record["helpers"].items()
+        ]
+        return [table(("Code", "Changes", "Noticed"), rows, widths=(60, 20, 20))]
+
+
+def _mutants(entry: dict) -> tuple[nodes.Node, nodes.Node]:
+    share = 100 * entry["killed"] / entry["mutants"]
+    return paragraph(str(entry["mutants"])), paragraph(f"{entry['killed']} ({share:.0f} %)")
+
+
 def recorded(env, name: str) -> list | dict | None:
     """Returns a record of ``book/results``, None if there is none yet."""
     path: Path = ROOT / "book" / "results" / f"{name}.json"
@@ -257,4 +305,6 @@ def setup(app: Sphinx) -> dict:
     app.add_directive("notes-map", NotesMap)
     app.add_directive("platforms", Platforms)
     app.add_directive("budgets", Budgets)
+    app.add_directive("tests-record", Tests)
+    app.add_directive("mutation", Mutation)
     return {"parallel_read_safe": True, "version": "1"}

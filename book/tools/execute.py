@@ -75,7 +75,8 @@ def execute(path: Path) -> float:
     started = time.perf_counter()
     NotebookClient(
         notebook,
-        timeout=600,
+        timeout=900,
+        startup_timeout=600,
         kernel_name="python3",
         resources={"metadata": {"path": str(path.parent)}},
         store_widget_state=False,

@@ -1,0 +1,153 @@
+"""Changes the chapters' code, one small fault at a time, and asks whether any output tells.
+
+    python -m tests.mutate --chapter 08 [--seed 1] [--count 50]
+    python -m tests.mutate --helpers training [--seed 1] [--count 50]
+
+A chapter is run with each mutant up to the first output that differs from the stored one; a module
+of ``helpers`` is tried by its own tests. Survivors are listed with their cell and change. The
+result goes into ``book/results/mutation.json``, where a reason written beside a survivor is kept.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
+from pathlib import Path
+
+import nbformat
+
+from book import notebooks
+from helpers.data import write_atomically
+from tests.mutate.changes import COSMETIC, Change, changes
+from tests.mutate.running import Outcome, run_chapter, run_tests
+from tests.notebooks import ROOT, python, tags
+
+RECORD = ROOT / "book" / "results" / "mutation.json"
+LEFT_OUT = {"setup", "exercise"}
+LIMIT = 600
+
+
+def chapter_mutants(notebook: nbformat.NotebookNode) -> list[tuple[int, Change]]:
+    """Returns (number of the code cell, change) for all changes of a chapter.
+
+    The setup cell and the unanswered stubs are left out.
+    """
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    return [
+        (number, change)
+        for number, cell in enumerate(cells)
+        if not LEFT_OUT & set(tags(cell))
+        for change in changes(python(cell))
+    ]
+
+
+def sample(mutants: list, seed: int, count: int) -> list:
+    """Returns at most that many of the mutants, chosen by a seed, in order."""
+    chosen = random.Random(seed).sample(range(len(mutants)), min(count, len(mutants)))
+    return [mutants[index] for index in sorted(chosen)]
+
+
+def mutate_chapter(path: Path, seed: int, count: int) -> dict:
+    """Tries mutants of one chapter; returns its entry of the record."""
+    notebook = notebooks.read(path)
+    sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+
+    def attempt(mutant: tuple[int, Change] | None) -> Outcome:
+        tried = list(sources)
+        if mutant:
+            tried[mutant[0]] = mutant[1].source
+        with tempfile.TemporaryDirectory() as folder:
+            return run_chapter(notebook, tried, Path(folder), LIMIT)
+
+    chosen = sample(chapter_mutants(notebook), seed, count)
+    return _try_all(attempt, chosen, lambda m: f"cell {m[0]}, line {m[1].line}: {m[1].what}", seed)
+
+
+def mutate_helpers(name: str, seed: int, count: int) -> dict:
+    """Tries mutants of one module of ``helpers`` on its tests; returns its entry."""
+    module = Path("helpers", *name.split(".")).with_suffix(".py")
+    tests = Path("tests", "helpers", f"test_{name.split('.')[-1]}.py")
+    for path in (module, tests):
+        if not (ROOT / path).is_file():
+            raise ValueError(f"there is no {path}")
+    source = (ROOT / module).read_text(encoding="utf-8")
+
+    def attempt(change: Change | None) -> Outcome:
+        return run_tests(module, change.source if change else source, [str(tests)], LIMIT)
+
+    chosen = sample(changes(source), seed, count)
+    return _try_all(attempt, chosen, lambda change: f"line {change.line}: {change.what}", seed)
+
+
+def _try_all(attempt: Callable, chosen: list, name: Callable, seed: int) -> dict:
+    started = time.perf_counter()
+    untouched = attempt(None)
+    if untouched.killed:
+        raise ValueError(f"without any change it differs already: {untouched.told}")
+    with ThreadPoolExecutor(os.cpu_count() or 1) as workers:
+        outcomes = list(workers.map(attempt, chosen))
+    survivors = []
+    for mutant, outcome in zip(chosen, outcomes, strict=True):
+        if not outcome.killed:
+            survivors.append({"change": name(mutant), "reason": ""})
+            print(f"survived: {name(mutant)}", flush=True)
+    return {
+        "mutants": len(chosen),
+        "killed": len(chosen) - len(survivors),
+        "survivors": survivors,
+        "seed": seed,
+        "seconds": round(time.perf_counter() - started),
+        "date": datetime.date.today().isoformat(),
+        "torch": version("torch").partition("+")[0],
+    }
+
+
+def store(kind: str, name: str, entry: dict, path: Path = RECORD) -> None:
+    """Puts an entry into the record; reasons of the survivors that it had before are kept."""
+    record = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    record.setdefault("chapters", {})
+    record.setdefault("helpers", {})
+    record["rules"] = list(COSMETIC)
+    before = record[kind].get(name, {}).get("survivors", [])
+    reasons = {survivor["change"]: survivor["reason"] for survivor in before}
+    for survivor in entry["survivors"]:
+        survivor["reason"] = reasons.get(survivor["change"], "")
+    record[kind][name] = entry
+    record[kind] = dict(sorted(record[kind].items()))
+    write_atomically(path, (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.mutate")
+    parser.add_argument("--chapter", default="", help="number or name; all by default")
+    parser.add_argument("--helpers", default="", help="a module of helpers instead of chapters")
+    parser.add_argument("--seed", type=int, default=1, help="chooses the mutants")
+    parser.add_argument("--count", type=int, default=50, help="how many, at most")
+    options = parser.parse_args()
+    try:
+        if options.helpers:
+            jobs = [("helpers", options.helpers, mutate_helpers, options.helpers)]
+        else:
+            paths = [p for p in notebooks.chapters() if options.chapter in ("", p.stem, p.stem[:2])]
+            if not paths:
+                raise ValueError(f"there is no chapter {options.chapter!r}")
+            jobs = [("chapters", path.stem, mutate_chapter, path) for path in paths]
+        for kind, name, mutate, what in jobs:
+            print(f"{name} ...", flush=True)
+            entry = mutate(what, options.seed, options.count)
+            store(kind, name, entry)
+            print(f"{name}: {entry['killed']} of {entry['mutants']} killed, "
+                  f"{entry['seconds']} s", flush=True)  # fmt: skip
+    except ValueError as error:
+        sys.exit(f"mutate: {error}")
+
+
+if __name__ == "__main__":
+    main()

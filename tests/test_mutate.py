@@ -1,0 +1,132 @@
+"""python -m tests.mutate: what it changes, what it passes over, what kills a mutant."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from tests.mutate import __main__ as mutate
+from tests.mutate.changes import changes
+from tests.mutate.running import run_chapter, run_tests
+from tests.notebooks import ROOT
+
+
+def texts(source: str) -> set[str]:
+    return {change.what for change in changes(source)}
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("x = 3", {"3 -> 4"}),
+        ("x = 0.5", {"0.5 -> 0.75"}),
+        ("x = 0.0", {"0.0 -> 0.5"}),
+        ("x = True", {"True -> False"}),
+        ("x = a + b", {"Add -> Sub in a + b"}),
+        ("x = a ** b", {"Pow -> Mult in a ** b"}),
+        ("x = a < b", {"Lt -> LtE in a < b"}),
+        ("x = a is None", {"Is -> IsNot in a is None"}),
+        ("x = a and b", {"And -> Or in a and b"}),
+        ("x = f(dim=d)", {"without dim=d in f(dim=d)"}),
+        ("x += y", {"Add -> Sub in x += y", "without x += y"}),
+        ("f(x)", {"without f(x)"}),
+        ("print(f'{a * b:.3f}')", {"without print(f'{a * b:.3f}')", "Mult -> Div in a * b"}),
+    ],
+)
+def test_each_kind_of_change(source: str, expected: set[str]):
+    assert texts(source) == expected
+    for change in changes(source):
+        ast.parse(change.source)
+        assert change.source != ast.unparse(ast.parse(source))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "'a docstring'",
+        "figure, axes = plt.subplots(figsize=(6, 4))",
+        "lines = axes.plot(x, y, linewidth=2 + 1)",
+        "figure.tight_layout()",
+        "loader = DataLoader(data, num_workers=2)",
+        "folder.cleanup()",
+    ],
+)
+def test_what_is_cosmetic_is_passed_over(source: str):
+    assert texts(source) == set()
+
+
+def test_a_sample_is_the_same_for_the_same_seed():
+    mutants = list(range(100))
+    assert mutate.sample(mutants, 1, 10) == mutate.sample(mutants, 1, 10)
+    assert mutate.sample(mutants, 1, 10) != mutate.sample(mutants, 2, 10)
+    assert mutate.sample(mutants, 1, 1000) == mutants
+
+
+@pytest.fixture
+def notebook() -> nbformat.NotebookNode:
+    stored = nbformat.v4.new_output("stream", name="stdout", text="7\n")
+    cells = [
+        nbformat.v4.new_code_cell("unused = 1\ntotal = 3 + 4"),
+        nbformat.v4.new_code_cell("print(total)", outputs=[stored]),
+    ]
+    return nbformat.v4.new_notebook(cells=cells)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("first", "told"),
+    [
+        ("unused = 1\ntotal = 3 + 4", ""),
+        ("unused = 2\ntotal = 3 + 4", ""),
+        ("unused = 1\ntotal = 3 - 4", "cell 1: stdout: line 1: stored '7', new '-1'"),
+        ("unused = 1\ntotal = 1 / 0", "ZeroDivisionError: division by zero"),
+        ("while True: pass", "CellTimeoutError"),
+    ],
+)
+def test_a_chapter_is_run_up_to_the_first_difference(notebook, tmp_path, first, told):
+    limit = 3 if "while" in first else 600
+    outcome = run_chapter(notebook, [first, "print(total)"], tmp_path, limit)
+    assert outcome.killed == bool(told)
+    assert outcome.told.startswith(told)
+
+
+@pytest.mark.slow
+def test_a_module_is_tried_by_its_tests():
+    module = Path("helpers", "validation.py")
+    source = (ROOT / module).read_text(encoding="utf-8")
+    tests = ["tests/helpers/test_validation.py"]
+    assert not run_tests(module, source, tests, 600).killed
+    wrong = source.replace("labels < 0", "labels < -1")
+    outcome = run_tests(module, wrong, tests, 600)
+    assert outcome.killed and "FAILED tests/helpers/test_validation.py" in outcome.told
+
+
+def test_reasons_beside_survivors_are_kept(tmp_path: Path):
+    path = tmp_path / "mutation.json"
+    entry = {"mutants": 3, "killed": 2, "survivors": [{"change": "cell 1: 1 -> 2", "reason": ""}]}
+    mutate.store("chapters", "02_b", json.loads(json.dumps(entry)), path)
+    record = json.loads(path.read_text())
+    record["chapters"]["02_b"]["survivors"][0]["reason"] = "it is not used"
+    path.write_text(json.dumps(record))
+    mutate.store("chapters", "02_b", json.loads(json.dumps(entry)), path)
+    mutate.store("chapters", "01_a", json.loads(json.dumps(entry)), path)
+    record = json.loads(path.read_text())
+    assert list(record["chapters"]) == ["01_a", "02_b"]
+    assert record["chapters"]["02_b"]["survivors"][0]["reason"] == "it is not used"
+    assert record["chapters"]["01_a"]["survivors"][0]["reason"] == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [(["--chapter", "99"], "there is no chapter '99'"),
+     (["--helpers", "magic"], "there is no helpers/magic.py")],
+)  # fmt: skip
+def test_an_unknown_name_is_an_error_of_one_line(options, told):
+    command = [sys.executable, "-m", "tests.mutate", *options]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr == f"mutate: {told}\n"
