@@ -28,7 +28,6 @@ class Session:
 
     watch: Watch | None = None
     may_seed: bool = False
-    strict: bool = True  # False: an exercise without hints, whose check is of the older kind
     arguments: tuple[Any, ...] = ()
     result: Any = None
     asked: bool = field(default=False)
@@ -72,7 +71,7 @@ def run(
     """As ``call``, for an answer that may return None."""
     everything = [*arguments, *options.values()]
     session.arguments, session.result, session.asked = tuple(everything), None, True
-    watched = [] if changes is True or not session.strict else everything
+    watched = [] if changes is True else everything
     changes = () if isinstance(changes, bool) else changes
     unknown = [c for c in changes if isinstance(c, str) and c not in KINDS]
     if unknown:
@@ -87,17 +86,16 @@ def run(
     if inspect.iscoroutine(result):
         result.close()
         raise Wrong(f"{named(answer)} is an async function: write def without async.")
-    if session.strict:
-        for snapshot in before:
-            if found := snapshot.change([c for c in changes if isinstance(c, str)]):
-                raise Wrong(f"{found[0].upper()}{found[1:]}")
-        if session.watch is not None and (found := session.watch.complaint()):
-            raise Wrong(found)
-        require(
-            session.may_seed or seed_now() == seed,
-            f"{named(answer)} seeds PyTorch's global generator, so its caller would draw the same "
-            "numbers again: leave the seed alone, or use a torch.Generator of your own.",
-        )
+    for snapshot in before:
+        if found := snapshot.change([c for c in changes if isinstance(c, str)]):
+            raise Wrong(f"{found[0].upper()}{found[1:]}")
+    if session.watch is not None and (found := session.watch.complaint()):
+        raise Wrong(found)
+    require(
+        session.may_seed or seed_now() == seed,
+        f"{named(answer)} seeds PyTorch's global generator, so its caller would draw the same "
+        "numbers again: leave the seed alone, or use a torch.Generator of your own.",
+    )
     return result
 
 

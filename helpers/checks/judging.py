@@ -35,8 +35,7 @@ def judge(exercise: Exercise, answer: Any, seconds: float) -> Verdict:
     right = False
     try:
         with state.known() as watch:
-            strict = bool(exercise.hints)
-            calling.session = calling.Session(watch, exercise.may_seed, strict)
+            calling.session = calling.Session(watch, exercise.may_seed)
             try:
                 try:
                     alarm.start()
@@ -47,7 +46,7 @@ def judge(exercise: Exercise, answer: Any, seconds: float) -> Verdict:
             except BaseException as error:
                 alarm.stop()
                 text = _told(error)
-            if strict and (complaint := watch.complaint()):
+            if complaint := watch.complaint():
                 right, text = False, f"not yet. {complaint}"
     finally:
         alarm.stop()

@@ -30,8 +30,6 @@ An error in the answer's code is told as the answer's. An error in the check its
 says what the answer gave instead. Generators, modes, folders and streams are put back.
 """
 
-from torch import Tensor
-
 from helpers.checks.calling import call, is_stub, named, require_error, run
 from helpers.checks.comparing import compare, diagnose, difference, require_gradients, same
 from helpers.checks.drawing import Draw
@@ -91,28 +89,3 @@ __all__ = [
     "run",
     "same",
 ]
-
-# The older names, until no chapter uses them.
-CHECKS = EXERCISES
-
-
-def require_tensor(value: object, name: str, shape: tuple[int, ...] | None = None) -> Tensor:
-    """Returns the value if it is a tensor of the shape."""
-    require(
-        isinstance(value, Tensor), f"{name} should be a torch.Tensor, not {type(value).__name__}."
-    )
-    if shape is not None:
-        found = tuple(value.shape)
-        require(found == shape, f"{name} has shape {found}, expected {shape}.")
-    return value
-
-
-def require_subclass(answer: object, parent: type, name: str) -> None:
-    """Raises ``Wrong`` unless the answer is a class derived from the parent, called name."""
-    as_class(answer, parent, name)
-
-
-def close(a: Tensor, b: Tensor, tolerance: float = 1e-5) -> bool:
-    """Tells whether two tensors of one shape agree within the tolerance, on any device."""
-    a, b = a.detach().cpu().double(), b.detach().cpu().double()
-    return a.shape == b.shape and a.allclose(b, rtol=tolerance, atol=tolerance)

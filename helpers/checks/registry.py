@@ -32,7 +32,7 @@ EXERCISES: dict[str, Exercise] = {}
 
 
 def exercise(
-    number: str, *, hints: Sequence[str] = (), may_seed: bool = False
+    number: str, *, hints: Sequence[str], may_seed: bool = False
 ) -> Callable[[Check], Check]:
     """Registers a check, which takes an answer and returns a sentence of praise.
 

@@ -21,8 +21,6 @@ from tests.notebooks import IDS, PATHS, code_cells, python, tags
 CHAPTERS = registry.chapters()
 MODULES = {chapter: import_module(f"tests.checks.chapter_{chapter}") for chapter in CHAPTERS}
 EXERCISES = {e.number: e for chapter in CHAPTERS for e in registry.in_chapter(chapter)}
-# Chapters whose answers are of the older kind: two wrong ones for each exercise.
-CONVERTED = [n for n in EXERCISES if hasattr(MODULES[n[:2]], "RIGHT")]
 UNREADABLE = "that is not of the type or shape that the exercise asks for"
 
 
@@ -40,7 +38,7 @@ def right_answers(number):
 
 RIGHT = [
     pytest.param(number, answer, id=f"{number}-{called(answer)}")
-    for number in CONVERTED
+    for number in EXERCISES
     for answer in right_answers(number)
 ]
 WRONG = [
@@ -59,6 +57,7 @@ def settings():
     return [str(setting.read()) for setting in state.SETTINGS]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "answer"), RIGHT)
 def test_a_right_answer_is_praised(capsys, number, answer):
     before = settings()
@@ -66,28 +65,25 @@ def test_a_right_answer_is_praised(capsys, number, answer):
     assert settings() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "answer", "hint"), WRONG)
 def test_a_wrong_answer_gets_its_hint(capsys, number, answer, hint):
     before = settings()
     text = told(capsys, number, answer)
     assert text.startswith((f"{number}: not yet. ", f"{number}: your answer raised "))
     assert hint in text
-    if number in CONVERTED:
-        assert UNREADABLE not in text, "the check failed: it must look at what it was given"
-        assert settings() == before
+    assert UNREADABLE not in text, "the check failed: it must look at what it was given"
+    assert settings() == before
 
 
 @pytest.mark.parametrize("number", EXERCISES)
 def test_every_exercise_has_wrong_answers_of_several_kinds(number):
     hints = [hint for _, hint in wrong_answers(number)]
-    if number in CONVERTED:
-        assert len(hints) >= FEWEST_WRONG
-        assert len(set(hints)) >= FEWEST_HINTS
-    else:
-        assert len(set(hints)) == len(hints) >= 2
+    assert len(hints) >= FEWEST_WRONG
+    assert len(set(hints)) >= FEWEST_HINTS
 
 
-@pytest.mark.parametrize("number", CONVERTED)
+@pytest.mark.parametrize("number", EXERCISES)
 def test_every_exercise_has_right_answers_in_several_styles(number):
     answers = right_answers(number)
     assert len(answers) >= FEWEST_RIGHT
@@ -98,10 +94,10 @@ def test_every_exercise_has_right_answers_in_several_styles(number):
 def test_answers_belong_to_exercises(chapter):
     numbers = {n for n in EXERCISES if n.startswith(chapter)}
     assert set(MODULES[chapter].WRONG) == numbers
-    assert set(getattr(MODULES[chapter], "RIGHT", numbers)) == numbers
+    assert set(MODULES[chapter].RIGHT) == numbers
 
 
-@pytest.mark.parametrize("number", CONVERTED)
+@pytest.mark.parametrize("number", EXERCISES)
 def test_every_exercise_has_two_hints(number):
     hints = EXERCISES[number].hints
     assert len(hints) == len(set(hints)) == 2
