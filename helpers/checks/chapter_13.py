@@ -129,7 +129,7 @@ def pad_like(answer: Any) -> str:
         ((2, 2, 3, 3), (8, 4), torch.int64),
     ):
         x = draw.integers(1, 9, *shape).to(dtype)
-        like = draw.normal(shape[0] + 1, 4, *size)
+        like = draw.normal(1 if shape[0] > 1 else 3, 1 if shape[1] > 1 else 4, *size)
         down, right = size[0] - shape[2], size[1] - shape[3]
         x = x.requires_grad_(dtype.is_floating_point)
         name = f"pad_like(x, like), for x of shape {shape} and like of shape {tuple(like.shape)},"

@@ -281,6 +281,8 @@ def sign_sgd(answer: Any) -> str:
         torch.equal(b.detach(), torch.ones(2)),
         "A parameter without a gradient has moved: skip those whose grad is None.",
     )
+    m.grad = draw.normal(2, 3, dtype=torch.float64)
+    _compare_step(optimizer, m, 0.5, "behind a parameter without a gradient")
     b.grad, m.grad = torch.tensor([2.0, -1.0]), draw.normal(2, 3, dtype=torch.float64)
     _compare_step(optimizer, b, 0.5, "in a group with lr 0.5 of its own")
     _compare_step(optimizer, m, 0.5, "in a group with lr 0.5 of its own")

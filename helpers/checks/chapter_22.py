@@ -26,7 +26,9 @@ def _model() -> nn.Module:
     model.head = nn.Linear(4, 10)
     model.head_norm = nn.BatchNorm1d(10)
     model.classifier = nn.Sequential(nn.Dropout(0.5), nn.Linear(10, 10))
-    model.top = nn.ModuleDict({"inner": nn.Sequential(nn.Linear(6, 3), nn.Linear(3, 2))})
+    model.top = nn.ModuleDict(
+        {"inner": nn.Sequential(nn.Linear(6, 3), nn.Linear(3, 2, bias=False))}
+    )
     return model
 
 

@@ -61,6 +61,7 @@ def _models() -> Iterator[tuple[str, nn.Module]]:
     model.norms = nn.ModuleList([nn.LayerNorm(4)])
     yield "a frozen convolution, two norms and two layers that share a weight", model
     yield "a linear layer", nn.Linear(2, 3)
+    yield "two norms that start with equal numbers", nn.Sequential(nn.LayerNorm(4), nn.LayerNorm(4))
     buffered = nn.Module()
     buffered.register_buffer("grid", torch.zeros(3, 4))
     buffered.register_buffer("cache", torch.zeros(7), persistent=False)

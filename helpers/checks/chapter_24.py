@@ -142,6 +142,7 @@ def guided_relu(answer: Any) -> str:
         (draw.normal(2, 3, 4, dtype=torch.float64), draw.normal(2, 3, 4, dtype=torch.float64)),
         (torch.tensor([0.0, 0.0, 2.0, -1.0]), torch.tensor([1.0, -1.0, 0.5, 2.0])),
         (draw.normal(1, 7), draw.normal(1, 7)),
+        (torch.tensor([7.0, -8.0, 60.0]), torch.tensor([5.0, 9.0, -70.0])),
     ):
         _guided_once(answer, inputs, incoming)
     first, second = (torch.tensor([v, -v], requires_grad=True) for v in (1.0, -3.0))

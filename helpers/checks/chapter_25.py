@@ -64,6 +64,12 @@ def last_value(answer: Any) -> str:
         _write(folder, {"loss": once_more}, attempt=3)
         _compare_last(answer, folder, "loss", loss + again + once_more)
         _compare_last(answer, folder, "val/accuracy", accuracy)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        long = [(900 if k == 20 else k, k / 8) for k in range(60)]
+        _write(folder, {"loss": long, "rate": long[::-1]})
+        for tag, events in (("loss", long), ("rate", long[::-1])):
+            _compare_last(answer, folder, tag, events)
     return "The same as the page shows under the pointer."
 
 

@@ -396,7 +396,7 @@ WRONG = {
         (error_if_equal, "your answer raised ValueError"),
         (assertion, "ValueError is asked for, and assertion raised AssertionError"),
         (default_dtype, "has dtype float32, and float64 is asked for"),
-        (shape_of_like, "has shape (2, 4, 5, 7), and (1, 1, 5, 7) is asked for"),
+        (shape_of_like, "has shape (3, 4, 5, 7), and (1, 1, 5, 7) is asked for"),
         (returns_the_error, "no ValueError was raised"),
         (detached_padding, "has the right value and no graph"),
     ],

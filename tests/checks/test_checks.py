@@ -1,7 +1,8 @@
 """Every exercise: its stub, its solution, right answers, wrong answers, and answers gone astray.
 
 A chapter's answers stand in ``chapter_NN``: ``RIGHT`` has right ones in different styles, and
-``WRONG`` wrong ones, each with a part of the hint that it must get.
+``WRONG`` wrong ones, each with a part of the hint that it must get. In ``blind`` stand answers by
+somebody who did not know the checks.
 """
 
 import ast
@@ -47,6 +48,15 @@ WRONG = [
     for answer, hint in wrong_answers(number)
 ]
 
+BLIND = {chapter: import_module(f"tests.checks.blind.chapter_{chapter}") for chapter in CHAPTERS}
+UNSEEN = [
+    pytest.param(number, answer, right, id=f"{number}-{'right' if right else 'wrong'}-{place}")
+    for chapter in CHAPTERS
+    for right, answers in ((True, BLIND[chapter].RIGHT), (False, BLIND[chapter].WRONG))
+    for number in sorted(answers)
+    for place, answer in enumerate(answers[number])
+]
+
 
 def told(capsys, number, answer):
     helpers.check(number, answer)
@@ -74,6 +84,19 @@ def test_a_wrong_answer_gets_its_hint(capsys, number, answer, hint):
     assert hint in text
     assert UNREADABLE not in text, "the check failed: it must look at what it was given"
     assert settings() == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "answer", "right"), UNSEEN)
+def test_an_answer_written_from_the_statement_alone_is_judged_right(capsys, number, answer, right):
+    text = told(capsys, number, answer)
+    assert text.startswith(f"{number}: correct. ") == right, text
+
+
+@pytest.mark.parametrize("number", EXERCISES)
+def test_every_exercise_has_unseen_answers(number):
+    assert len(BLIND[number[:2]].RIGHT[number]) >= 3
+    assert len(BLIND[number[:2]].WRONG[number]) >= 6
 
 
 @pytest.mark.parametrize("number", EXERCISES)
