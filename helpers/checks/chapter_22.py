@@ -26,9 +26,7 @@ def _model() -> nn.Module:
     model.head = nn.Linear(4, 10)
     model.head_norm = nn.BatchNorm1d(10)
     model.classifier = nn.Sequential(nn.Dropout(0.5), nn.Linear(10, 10))
-    model.top = nn.ModuleDict(
-        {"inner": nn.Sequential(nn.Linear(6, 3), nn.Linear(3, 2, bias=False))}
-    )
+    model.top = nn.ModuleDict({"inner": nn.Sequential(nn.Linear(6, 3), nn.Linear(3, 2))})
     return model
 
 
@@ -45,7 +43,7 @@ def new_head(answer: Any) -> str:
     for name, classes, prepare in (
         ("head", 7, nn.Module.train),
         ("classifier.1", 7, nn.Module.eval),
-        ("top.inner.1", 5, nn.Module.train),
+        ("top.inner.1", 5, lambda model: setattr(model.top["inner"][1], "bias", None)),
         ("top.inner.0", 4, lambda model: model.requires_grad_(False)),
         ("classifier.1", 10, lambda model: model.requires_grad_(False)),
     ):
