@@ -36,10 +36,16 @@ with server(logs) as info:
         page = await browser.new_page(viewport={size!r})
         query = "runFilter=lr&tagFilter=loss|validation"
         await page.goto(f"http://localhost:{{info.port}}/?{{query}}#timeseries")
-        await page.locator("card-view").first.wait_for(timeout=20_000)
+        page.set_default_timeout(600_000)
+        await page.locator("card-view").first.wait_for()
         await page.get_by_text("Enable step selection").click()
-        await page.wait_for_timeout(3000)
-        await page.screenshot(path={path!r})
+        # The cards draw their curves one after the other: until nothing moves any more.
+        before, still = b"", 0
+        while still < 4:
+            await page.wait_for_timeout(500)
+            now = await page.screenshot(path={path!r})
+            loading = await page.locator("mat-spinner").count()
+            before, still = now, still + 1 if now == before and not loading else 0
         await browser.close()
 """
 
@@ -60,7 +66,8 @@ def photograph(output: Path) -> None:
         code = _PHOTOGRAPH.format(chromium=chromium, size=SIZE, path=str(raw))
         notebook.cells = [*notebook.cells[:last], nbformat.v4.new_code_cell(code)]
         resources = {"metadata": {"path": folder}}
-        NotebookClient(notebook, kernel_name="python3", timeout=300, resources=resources).execute()
+        NotebookClient(notebook, kernel_name="python3", timeout=900, resources=resources,
+                       startup_timeout=600).execute()  # fmt: skip
         image = Image.open(raw).convert("RGB").quantize(COLOURS)
         part = output.with_name(f"{output.name}.part")
         image.save(part, format="PNG", optimize=True)
