@@ -90,7 +90,7 @@ def test_a_run_that_passes_leaves_nothing(run):
     assert left() == ([], [])
 
 
-def test_a_process_that_outlives_the_run_is_named_and_ended(run, monkeypatch):
+def test_a_process_that_outlives_the_run_is_named_and_ended(run):
     start, left = run
     detached = CHILD.format(code=SLEEP).replace("])", "], start_new_session=True)")
     process = start(HELD, detached, options=("-o", "traces_grace=0.1"))
