@@ -42,7 +42,7 @@ test: chromium $(INSTALLED)  ## everything that CI checks
 	@# The chapters run in an environment like Colab's; the tests that need the site build it.
 	$(BIN)/python -m pytest --nbval --colab -n 2
 
-test-quick: $(INSTALLED)  ## rules, helpers, comparison; no notebooks, no browser: under a minute
+test-quick: $(INSTALLED)  ## rules, helpers, comparison; no notebooks, no browser
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest -n 2 -m "not slow"
