@@ -89,6 +89,17 @@ def problems(folder: Path = FOLDER) -> list[str]:
     return found
 
 
+def text(notebook: nbformat.NotebookNode) -> str:
+    """Returns what a notebook's file holds: nbformat's text, with lists of numbers on one line."""
+    value = r"-?\d[\d.e+-]*|null|NaN|-?Infinity"
+    values = re.compile(rf"\[\n\s+((?:{value})(?:,\n\s+(?:{value}))*)\n\s+\]")
+
+    def one_line(found: re.Match) -> str:
+        return "[" + re.sub(r",\n\s+", ", ", found[1]) + "]"
+
+    return values.sub(one_line, nbformat.writes(notebook)) + "\n"
+
+
 def name_cells(notebook: nbformat.NotebookNode) -> None:
     """Gives each cell an id that follows from its content: the same in every run."""
     seen: dict[str, int] = {}

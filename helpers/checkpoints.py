@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from helpers.data import write_atomically
+from helpers.files import write_atomically
 
 
 def random_state() -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import os
 import random
 import re
+import sys
 from importlib.metadata import PackageNotFoundError, requires, version
 
 import numpy as np
@@ -14,6 +15,8 @@ MINIMUM_TORCH = (2, 11)
 
 def setup(seed: int = 0) -> None:
     """Prepares a notebook: checks the versions, seeds everything, sets the figures' style.
+
+    A notebook's figures then store their data beside their picture (``helpers.figure_data``).
 
     float32 arithmetic on a GPU is set to full precision (no TF32), so that a GPU prints the
     numbers that a CPU prints. Python processes that a chapter starts print tracebacks without
@@ -41,6 +44,10 @@ def setup(seed: int = 0) -> None:
     from helpers import plotting
 
     plotting.use_style()
+    if "IPython" in sys.modules:
+        from helpers import figure_data
+
+        figure_data.register(sys.modules["IPython"].get_ipython())
 
 
 def seed_everything(seed: int) -> None:

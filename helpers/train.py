@@ -22,8 +22,9 @@ from torch.nn import functional as F
 
 import helpers
 from helpers.checkpoints import load_checkpoint, save_checkpoint, set_random_state
-from helpers.data import fashion_mnist, write_atomically
-from helpers.models import SmallAlexNet, conv_net
+from helpers.data import fashion_mnist
+from helpers.files import write_atomically
+from helpers.networks import SmallAlexNet, conv_net
 
 HELD_OUT = 1500  # training images for validation, as in chapter 16
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}

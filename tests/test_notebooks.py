@@ -3,7 +3,6 @@
 import ast
 import importlib
 import inspect
-import pkgutil
 import re
 import statistics
 
@@ -12,7 +11,6 @@ import yaml
 from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
-import helpers
 from helpers.checks import machinery
 from tests.comparison import Tolerance
 from tests.notebooks import IDS, PATHS, ROOT, code_cells, python, read, tags
@@ -85,7 +83,8 @@ def test_executed_in_order(path):
     counts = [cell.execution_count for cell in code_cells(path)]
     assert counts == list(range(1, len(counts) + 1))
     executed = read(path).metadata["executed"]
-    assert set(executed) == {"date", "python", "torch", "torchvision", "device", "seconds"}
+    versions = {"python", "torch", "torchvision", "matplotlib"}
+    assert set(executed) == {"date", "device", "seconds", *versions}
 
 
 @every_notebook
@@ -273,22 +272,19 @@ def bare(node):
     return ast.unparse(node)
 
 
-# Modules whose names chapters may use for something else: no chapter builds what they hold.
-NOT_SHOWN = {
-    *("checks", "compat", "data", "environment", "figure_data", "plotting", "pretrained"),
-    "validation",
-}
+# Where helpers keeps what chapters build.
+SHOWN = (
+    *("checkpoints", "data.folders", "losses", "networks.classifiers", "networks.operations"),
+    *("networks.unet", "train", "training"),
+)
 
 
 def shared():
-    """Returns what the modules of helpers define for readers, by name."""
+    """Returns what those modules define for readers, by name."""
     found = {}
-    for module in pkgutil.iter_modules(helpers.__path__):
-        if module.name in NOT_SHOWN:
-            continue
-        members = vars(importlib.import_module(f"helpers.{module.name}"))
-        for name, thing in members.items():
-            if getattr(thing, "__module__", "") == f"helpers.{module.name}" and name[0] != "_":
+    for module in SHOWN:
+        for name, thing in vars(importlib.import_module(f"helpers.{module}")).items():
+            if getattr(thing, "__module__", "") == f"helpers.{module}" and name[0] != "_":
                 assert name not in found, f"{name} is defined twice in helpers"
                 found[name] = thing
     return found

@@ -69,7 +69,7 @@ def start(name: str, root: Path = ROOT) -> list[Path]:
         if path.suffix == ".ipynb":
             first = notebooks.read(folder / "01_tensors.ipynb")
             setup = next(c for c in first.cells if "setup" in c.metadata.get("tags", []))
-            text = nbformat.writes(notebook(text, setup)) + "\n"
+            text = notebooks.text(notebook(text, setup))
         path.write_text(text, encoding="utf-8")
     return list(paths)
 

@@ -88,12 +88,13 @@ def execute(path: Path) -> float:
         "python": platform.python_version(),
         "torch": version("torch").split("+")[0],
         "torchvision": version("torchvision").split("+")[0],
+        "matplotlib": version("matplotlib"),
         "device": device_name(),
         "seconds": max(5, 5 * round(seconds / 5)),
     }
     clean(notebook)
     temporary = path.with_suffix(".tmp")
-    temporary.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
+    temporary.write_text(notebooks.text(notebook), encoding="utf-8")
     os.replace(temporary, path)
     return seconds
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import sphobjinv
 
-from helpers.data import write_atomically
+from helpers.files import write_atomically
 
 FOLDER = Path(__file__).parents[1] / "inventories"
 MODULES = {

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from helpers.data import FASHION_CLASSES, read_idx, write_atomically
+from helpers.data import FASHION_CLASSES
+from helpers.files import read_idx, write_atomically
 
 PER_CLASS = {"train": 1000, "test": 200}
 PREFIX = {"train": "train", "test": "t10k"}

@@ -19,8 +19,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import helpers
-from helpers.data import fashion_mnist, write_atomically
-from helpers.models import AlexNet
+from helpers.data import fashion_mnist
+from helpers.files import write_atomically
+from helpers.networks import AlexNet
 
 RECORD = Path(__file__).parents[1] / "results" / "alexnet.json"
 SIDE = 224

@@ -22,7 +22,7 @@ from helpers.checks.machinery import (
     require,
     require_gradients,
 )
-from helpers.models import AlexNet
+from helpers.networks import AlexNet
 
 Layers = Sequence[tuple[int, int, int]]
 

@@ -191,7 +191,7 @@ def keep(chapters: dict[str, dict[str, float]], cold: float, warm: float) -> Non
         "chapters": chapters,
     }
     BUDGETS.parent.mkdir(exist_ok=True)
-    helpers.data.write_atomically(BUDGETS, (json.dumps(record, indent=1) + "\n").encode())
+    helpers.files.write_atomically(BUDGETS, (json.dumps(record, indent=1) + "\n").encode())
 
 
 def precision() -> None:

@@ -21,7 +21,7 @@ from xml.etree import ElementTree
 import psutil
 import torch
 
-from helpers.data import write_atomically
+from helpers.files import write_atomically
 from tests.notebooks import ROOT
 from tests.order import RECORD
 from tests.traces import MARK, processes

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torchvision.models import WeightsEnum
 
-from helpers import data, pretrained
+from helpers import data
+from helpers.networks import pretrained
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from helpers.unet import UNet
+from helpers.networks import UNet
 
 
 @pytest.mark.parametrize("skip", [True, False])

@@ -24,7 +24,7 @@ from pathlib import Path
 import nbformat
 
 from book import notebooks
-from helpers.data import write_atomically
+from helpers.files import write_atomically
 from tests.mutate.changes import COSMETIC, Change, changes
 from tests.mutate.running import Outcome, run_chapter, run_tests
 from tests.notebooks import ROOT, python, tags

@@ -21,7 +21,7 @@ from xml.etree import ElementTree
 import torch
 import torchvision
 
-from helpers.data import write_atomically
+from helpers.files import write_atomically
 from tests.notebooks import PATHS, ROOT
 
 RECORD = ROOT / "book" / "results" / "platforms.json"

@@ -7,7 +7,7 @@ import io
 
 from PIL import Image
 
-from helpers.data import write_atomically
+from helpers.files import write_atomically
 from tests.notebooks import ROOT
 from tests.site.browsing import chromium, served
 

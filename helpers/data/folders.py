@@ -1,4 +1,4 @@
-"""The dataset over files that chapter 04 builds, for the chapters after it.
+"""The dataset over folders of pictures that chapter 04 builds, for the chapters after it.
 
 The definitions equal the chapter's, but for docstrings and type annotations: a test compares them.
 """

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from helpers.models import AlexNet, SmallAlexNet
+from helpers.networks import AlexNet, SmallAlexNet
 
 
 @pytest.mark.parametrize(("channels", "classes"), [(1, 10), (3, 4)])

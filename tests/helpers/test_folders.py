@@ -15,7 +15,7 @@ from PIL import Image
 from torch.utils.data import DataLoader
 from torchvision.transforms import v2
 
-from helpers.datasets import ImageFiles, seeded, visible
+from helpers.data import ImageFiles, seeded, visible
 from tests.notebooks import ROOT
 
 
@@ -266,7 +266,7 @@ def test_a_started_process_draws_as_a_forked_one(clothes):
     script = clothes / "started.py"
     script.write_text(textwrap.dedent("""
         import sys, torch
-        from helpers.datasets import ImageFiles
+        from helpers.data import ImageFiles
         from torch.utils.data import DataLoader
         from torchvision.transforms import v2
 

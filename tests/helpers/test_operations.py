@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from helpers import layers
+from helpers.networks import operations
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -23,7 +23,7 @@ def test_conv2d_equals_pytorchs(seed):
         bias = torch.randn(groups * outputs, generator=generator).double() if draw(0, 1) else None
         options = dict(stride=draw(1, 4), padding=padding, dilation=dilation, groups=groups)
         expected = F.conv2d(x, weight.double(), bias, **options)
-        found = layers.conv2d(x, weight.double(), bias, **options)
+        found = operations.conv2d(x, weight.double(), bias, **options)
         assert found.shape == expected.shape
         assert torch.allclose(found, expected, atol=1e-10), options
 
@@ -35,4 +35,4 @@ def test_corr2d_equals_pytorchs(seed):
     kernel = torch.randn(draw(1, 4), draw(1, 4), generator=generator)
     image = torch.randn(draw(4, 9), draw(4, 9), generator=generator)
     expected = F.conv2d(image[None, None], kernel[None, None])[0, 0]
-    assert torch.allclose(layers.corr2d(image, kernel), expected, atol=1e-5)
+    assert torch.allclose(operations.corr2d(image, kernel), expected, atol=1e-5)

@@ -1,0 +1,19 @@
+"""Networks and operations that chapters write, and networks with pretrained weights."""
+
+from helpers.networks import pretrained
+from helpers.networks.classifiers import AlexNet, SmallAlexNet, conv_net
+from helpers.networks.operations import conv2d, corr2d
+from helpers.networks.unet import DoubleConv, Down, UNet, Up
+
+__all__ = [
+    "AlexNet",
+    "DoubleConv",
+    "Down",
+    "SmallAlexNet",
+    "UNet",
+    "Up",
+    "conv2d",
+    "conv_net",
+    "corr2d",
+    "pretrained",
+]
