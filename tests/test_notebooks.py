@@ -245,15 +245,30 @@ def test_corrections_are_boxes(path):
     for cell in read(path).cells:
         if cell.cell_type != "markdown":
             continue
-        assert ("correction" in cell.metadata) == ("> **The notes say**" in cell.source)
-        if "correction" in cell.metadata:
-            assert cell.source.startswith("> **The notes say**")
-            assert re.fullmatch(r"[a-z0-9-]+", cell.metadata.correction)
+        boxed = cell.source.startswith("> **Correction: ")
+        assert boxed == ("**Correction" in cell.source) and "The notes say" not in cell.source
+        assert not boxed or "correction" in cell.metadata
+        if "correction" not in cell.metadata:
+            continue
+        claim = cell.metadata.correction
+        assert set(claim) == {
+            "name",
+            "line",
+            "quotation",
+            "verdict",
+            *([] if boxed else ["answer"]),
+        }
+        assert re.fullmatch(r"[a-z0-9-]+", claim.name) and re.fullmatch(r"\d+(-\d+)?", claim.line)
+        assert claim.verdict in {"right", "imprecise", "out of date", "wrong"}
+        assert not (boxed and claim.verdict == "right") and len(claim.quotation) > 15
 
 
 def test_correction_names_are_unique():
     names = [
-        c.metadata.correction for p in PATHS for c in read(p).cells if "correction" in c.metadata
+        c.metadata.correction.name
+        for p in PATHS
+        for c in read(p).cells
+        if "correction" in c.metadata
     ]
     assert len(names) == len(set(names))
 

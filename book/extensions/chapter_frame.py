@@ -3,14 +3,13 @@
 import html
 import re
 
-from chapters import check_notebooks, corrections, notebook, number
+from chapters import check_notebooks, claims, notebook, number
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.transforms import SphinxTransform
 
 BOXES = {
-    "The notes say": ("Correction", "correction"),
     "Common mistake": ("Common mistake", "warning"),
     "Why": ("Why", "tip"),
     "Note": ("Note", "note"),
@@ -25,9 +24,10 @@ class ChapterFrame(SphinxTransform):
 
     def apply(self) -> None:
         docname = self.env.docname
-        names = [name for name, _ in corrections(docname)] if number(docname) else []
+        boxed = [claim for claim in claims(docname) if claim.boxed] if number(docname) else []
+        anchors = [claim.anchor for claim in boxed]
         for quote in list(self.document.findall(nodes.block_quote)):
-            box(quote, names)
+            box(quote, anchors)
         if number(docname) is None:
             return
         name_code_cells(self.document, docname)
@@ -52,7 +52,7 @@ def name_code_cells(document: nodes.document, docname: str) -> None:
                 block["language"] = "ipython3"
 
 
-def box(quote: nodes.block_quote, names: list[str]) -> None:
+def box(quote: nodes.block_quote, anchors: list[str]) -> None:
     """Turns a block quote that begins with one of the agreed words into an admonition."""
     first = next(iter(quote.children), None)
     if not isinstance(first, nodes.paragraph):
@@ -62,18 +62,18 @@ def box(quote: nodes.block_quote, names: list[str]) -> None:
     if not first.children or not isinstance(first[0], nodes.strong):
         return
     words = first[0].astext()
-    if words not in BOXES:
-        return
-    heading, kind = BOXES[words]
-    admonition = nodes.admonition("", nodes.title("", heading), classes=["admonition", kind])
-    if kind == "correction":
-        first[0].replace_self(nodes.Text(words))
-        if names:
-            admonition["ids"].append(f"correction-{names.pop(0)}")
+    if words.startswith("Correction: "):
+        heading, kind = first[0].children, "correction"
+    elif words in BOXES:
+        heading, kind = [nodes.Text(BOXES[words][0])], BOXES[words][1]
     else:
-        first.remove(first[0])
-        if first.children and isinstance(first[0], nodes.Text):
-            first.replace(first[0], nodes.Text(first[0].astext().lstrip()))
+        return
+    admonition = nodes.admonition("", nodes.title("", "", *heading), classes=["admonition", kind])
+    if kind == "correction" and anchors:
+        admonition["ids"].append(anchors.pop(0))
+    first.remove(first[0])
+    if first.children and isinstance(first[0], nodes.Text):
+        first.replace(first[0], nodes.Text(first[0].astext().lstrip()))
     admonition += quote.children
     quote.replace_self(admonition)
 

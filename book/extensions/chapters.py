@@ -2,6 +2,7 @@
 
 import re
 import sys
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from sphinx.errors import ExtensionError
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from book import notebooks
 from book.notebooks import ROOT
+
+BOX = "> **Correction: "
 
 
 def course() -> list[dict]:
@@ -86,13 +89,53 @@ def cell_with(docname: str, name: str) -> str | None:
     return None
 
 
-def corrections(docname: str) -> list[tuple[str, str]]:
-    """Returns (short name, text) of each correction box of a chapter, in order."""
-    return [
-        (cell.metadata["correction"], cell.source)
-        for cell in notebook(docname).cells
-        if "correction" in cell.metadata
-    ]
+@dataclass(frozen=True)
+class Claim:
+    """A claim of the notes that a chapter treats: in a correction box, or in plain text.
+
+    Attributes:
+        name: Short, unique in the book, such as ``"reshape-may-view"``.
+        line: Of the notes, ``"29"`` or ``"228-230"``.
+        quotation: The notes' sentence in English, with what stands around it.
+        verdict: One of ``VERDICTS``.
+        answer: What is true, in Markdown.
+        anchor: Of the box, or of the code cell that shows it.
+        boxed: Whether the chapter has a box for it.
+    """
+
+    name: str
+    line: str
+    quotation: str
+    verdict: str
+    answer: str
+    anchor: str
+    boxed: bool
+
+
+VERDICTS = ("right", "imprecise", "out of date", "wrong")
+
+
+def claims(docname: str) -> list[Claim]:
+    """Returns the claims that a chapter treats, in order."""
+    cells = notebook(docname).cells
+    found = []
+    for index, cell in enumerate(cells):
+        if "correction" not in cell.metadata:
+            continue
+        entry = cell.metadata["correction"]
+        boxed = cell.source.startswith(BOX)
+        after = next(other for other in cells[index:] if other.cell_type == "code")
+        found.append(
+            Claim(
+                **{key: entry[key] for key in ("name", "line", "quotation", "verdict")},
+                answer=re.sub(r"^> ?", "", cell.source, flags=re.M).replace("Correction: ", "", 1)
+                if boxed
+                else entry["answer"],
+                anchor=f"correction-{entry['name']}" if boxed else f"cell-{after.id}",
+                boxed=boxed,
+            )
+        )
+    return found
 
 
 def number(docname: str) -> int | None:

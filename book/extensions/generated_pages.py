@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import yaml
-from chapters import ROOT, cell_with, corrections, course, docnames, number, section_title
+from chapters import ROOT, Claim, cell_with, claims, course, docnames, number, section_title
 from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx.application import Sphinx
@@ -54,7 +54,7 @@ def card(chapter: dict, written: list[str]) -> str:
 
 
 class Corrections(SphinxDirective):
-    """A table with one row for each correction box of the chapters."""
+    """A table with one row for each claim of the notes that a chapter treats."""
 
     def run(self) -> list[nodes.Node]:
         self.env.note_dependency(str(ROOT / "_toc.yml"))
@@ -63,13 +63,25 @@ class Corrections(SphinxDirective):
         for docname in docnames(self.env):
             self.env.note_dependency(str(ROOT / f"{docname}.ipynb"))
             chapter = f"{number(docname)} · {titles[docname]}"
-            for name, text in corrections(docname):
-                words = text.replace("> **The notes say**", "The notes say").lstrip("> ")
-                place = nodes.container("", link(in_words(name), docname, f"correction-{name}"))
+            for claim in claims(docname):
+                place = nodes.container("", link(in_words(claim.name), docname, claim.anchor))
                 place += paragraph(chapter)
-                rows.append((place, self.parse(words)))
-        head = ("Correction", "What the notes say, and what holds")
-        return [table(head, rows, widths=(30, 70))]
+                lines = "lines" if "-" in claim.line else "line"
+                verdict = claim.verdict.replace(" ", "-")
+                quotation = nodes.container("", *self.parse(f"“{claim.quotation}”").children)
+                quotation += paragraph(f"{lines} {claim.line.replace('-', ' to ')}")
+                answer = nodes.container(
+                    "",
+                    nodes.paragraph(
+                        "",
+                        "",
+                        nodes.inline("", claim.verdict, classes=["verdict", f"verdict-{verdict}"]),
+                    ),
+                    *self.parse(claim.answer).children,
+                )
+                rows.append((place, quotation, answer))
+        head = ("Claim", "What the notes say", "What holds")
+        return [table(head, rows, widths=(20, 35, 45))]
 
     def parse(self, text: str) -> nodes.Node:
         holder = nodes.container()
@@ -87,7 +99,7 @@ class NotesMap(SphinxDirective):
         written = docnames(self.env)
         for docname in written:
             self.env.note_dependency(str(ROOT / f"{docname}.ipynb"))
-        boxes = {name: docname for docname in written for name, _ in corrections(docname)}
+        treated = {c.name: (docname, c) for docname in written for c in claims(docname)}
         rows = []
         for entry in yaml.safe_load(path.read_text(encoding="utf-8")):
             rows.append(
@@ -95,7 +107,9 @@ class NotesMap(SphinxDirective):
                     paragraph(entry["section"]),
                     names_of(entry),
                     nodes.container("", *map(place_of, entry["chapters"])),
-                    nodes.container("", *[box_of(name, boxes) for name in entry["corrections"]]),
+                    nodes.container(
+                        "", *[claim_of(name, treated) for name in entry["corrections"]]
+                    ),
                 )
             )
         head = ("Section of the notes", "What it names", "Where it is taught", "What is corrected")
@@ -132,15 +146,18 @@ def names_of(entry: dict) -> nodes.container:
     return nodes.container("", about, links)
 
 
-def box_of(name: str, boxes: dict[str, str]) -> nodes.paragraph:
-    """Returns a link to a correction.
+def claim_of(name: str, treated: dict[str, tuple[str, Claim]]) -> nodes.paragraph:
+    """Returns a link to where a claim is treated, with the verdict.
 
     Raises:
-        ExtensionError: No chapter has it.
+        ExtensionError: No chapter treats it.
     """
-    if name not in boxes:
+    if name not in treated:
         raise ExtensionError(f"book/notes_map.yml: no chapter has the correction {name!r}")
-    return link(in_words(name), boxes[name], f"correction-{name}")
+    docname, claim = treated[name]
+    place = link(in_words(name), docname, claim.anchor)
+    place += nodes.Text(f" ({claim.verdict})")
+    return place
 
 
 def in_words(name: str) -> str:

@@ -231,7 +231,7 @@ def test_the_map_of_the_notes_leads_to_sections_cells_and_corrections():
 def test_every_correction_is_in_one_row_of_the_map_of_the_notes():
     mapped = [name for entry in notes_map() for name in entry["corrections"]]
     cells = [cell for path in notebooks.PATHS for cell in read(path).cells]
-    boxes = [cell.metadata.correction for cell in cells if "correction" in cell.metadata]
+    boxes = [cell.metadata.correction.name for cell in cells if "correction" in cell.metadata]
     assert sorted(mapped) == sorted(boxes)
 
 
@@ -239,7 +239,7 @@ def test_every_correction_is_in_one_row_of_the_map_of_the_notes():
     ("call", "message"),
     [
         (lambda m: m.place_of("01_tensors#gone"), "has no section 'gone'"),
-        (lambda m: m.box_of("gone", {}), "no chapter has the correction 'gone'"),
+        (lambda m: m.claim_of("gone", {}), "no chapter has the correction 'gone'"),
         (
             lambda m: m.names_of({"about": "", "names": ["gone_"], "chapters": ["01_tensors#x"]}),
             "no cell of ['01_tensors'] runs 'gone_'",
