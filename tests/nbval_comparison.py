@@ -5,6 +5,7 @@ nbval itself leaves pictures out and knows no tolerance. Loaded by the root ``co
 
 import os
 import tempfile
+from importlib.metadata import version
 from pathlib import Path
 
 from nbval.plugin import IPyNbCell
@@ -14,7 +15,13 @@ from tests.comparison import differences
 
 def compare_outputs(self, test, ref, skip_compare=None):
     """Replaces ``nbval.plugin.IPyNbCell.compare_outputs``: True where the outputs agree."""
-    self.comparison_traceback = differences(test, ref, self.cell.metadata.get("tags", []))
+    drawn_by = self.parent.nb.metadata.get("executed", {}).get("matplotlib")
+    self.comparison_traceback = differences(
+        test,
+        ref,
+        self.cell.metadata.get("tags", []),
+        pixels=drawn_by == version("matplotlib"),
+    )
     return not self.comparison_traceback
 
 

@@ -110,6 +110,19 @@ def test_pictures():
     assert not differences([picture(moved)], [picture(line)], ["picture=1"])
 
 
+def test_pixels_are_left_out_where_another_matplotlib_drew_and_data_are_not():
+    one, other = (figure(lambda axes, y=y: axes.plot([0, 1], y)) for y in ([0, 1], [1, 0]))
+    pixels = np.full((2, 40, 60, 4), 255, dtype=np.uint8)
+    pixels[1, :20, :, :3] = 0
+    for output, drawn in ((one, pixels[0]), (other, pixels[1])):
+        output["data"]["image/png"] = png(drawn)
+    repainted = {**one, "data": {**one["data"], "image/png": png(pixels[1])}}
+    assert differences([repainted], [one])
+    assert not differences([repainted], [one], pixels=False)
+    assert differences([other], [one], pixels=False)
+    assert differences([picture(pixels[0])], [picture(pixels[1])], pixels=False)
+
+
 STEPS = np.linspace(0, 1, 400)
 
 
