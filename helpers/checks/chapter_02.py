@@ -1,6 +1,9 @@
 """Checks of chapter 02, autograd."""
 
 import math
+import operator
+import sys
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -11,13 +14,16 @@ from helpers.checks.machinery import (
     Wrong,
     as_class,
     as_float,
+    as_number,
     as_tensor,
     call,
     compare,
+    describe,
     diagnose,
     exercise,
     plain,
     require,
+    run,
 )
 
 
@@ -172,8 +178,8 @@ def _by_sign(start: Tensor, goal: Tensor, scale: Tensor, rate: float, steps: int
 @exercise(
     "02.3",
     hints=(
-        "forward has to leave behind what backward will need: ctx.save_for_backward(x). backward "
-        "gets the gradient of the result, and returns the gradient of x.",
+        "setup_context has to leave behind what backward will need: ctx.save_for_backward(...). "
+        "backward gets the gradient of the result, and returns the gradient of x.",
         "In backward, (x,) = ctx.saved_tensors; the chain rule multiplies incoming, element by "
         "element, by the slope at x.",
     ),
@@ -268,3 +274,190 @@ def _compare_backward(answer: Any, x: Tensor, incoming: Tensor) -> None:
         tolerance=1e-4,
         hint="backward should return incoming times 1 / (1 + |x|)².",
     )
+
+
+MOST_CALLS = 2000
+"""Function calls that a backward over 12 operations may make: some visit each Number often."""
+
+
+@exercise(
+    "02.4",
+    hints=(
+        "A result has to remember the Numbers it was made of, and the slope with respect to each: "
+        "1 and 1 for a sum, the other factor for a product. When may a Number pass on what it got?",
+        "In backward, list the Numbers so that each stands after those it was made of, without "
+        "repetition. Go through the list from its end with a dictionary of this call's slopes, "
+        "which begins with 1 for the result, and add them to grad.",
+    ),
+)
+def tiny_autograd(answer: Any) -> str:
+    if not isinstance(answer, type):
+        raise Wrong(f"A class is asked for, and the answer is {describe(answer)}.")
+    _simple_results(answer)
+    _used_twice(answer)
+    _several_calls(answer)
+    a = _number(answer, 5.0)
+    _backward(a)
+    compare(_grad(a, "a"), 1.0, "a.grad after a.backward(), where a is a leaf,")
+    _random_programs(answer)
+    _long_chain(answer)
+    return "A sum over all paths, each Number visited once: this is what autograd does."
+
+
+def _simple_results(answer: Any) -> None:
+    a, b = _number(answer, 3.0), _number(answer, -4.0)
+    compare(_value(a, "a"), 3.0, "Number(3.0).value")
+    compare(_grad(a, "a"), 0.0, "Number(3.0).grad, before any backward,")
+    total, product = _apply("+", a, b), _apply("*", a, b)
+    for name, node, expected in (("a", a, 3.0), ("b", b, -4.0)):
+        compare(_value(node, name), expected, f"{name}.value after a + b and a * b",
+                hint="An operation leaves the Numbers it is given as they are.")  # fmt: skip
+    compare(_value(total, "(a + b)"), -1.0, "(a + b).value, for 3 and -4,")
+    compare(_value(product, "(a * b)"), -12.0, "(a * b).value, for 3 and -4,")
+    _backward(total)
+    for name, node in (("a", a), ("b", b)):
+        compare(_grad(node, name), 1.0, f"{name}.grad after (a + b).backward()", typical={
+            "backward left no slope on the Numbers it came from.": 0.0})  # fmt: skip
+    a, b = _number(answer, 3.0), _number(answer, -4.0)
+    _backward(_apply("*", a, b))
+    for name, node, slope, own in (("a", a, -4.0, 3.0), ("b", b, 3.0, -4.0)):
+        compare(
+            _grad(node, name),
+            slope,
+            f"{name}.grad after (a * b).backward(), for 3 and -4,",
+            typical={"The slope of a product with respect to one factor is the other.": own},
+        )
+
+
+def _used_twice(answer: Any) -> None:
+    a = _number(answer, 3.0)
+    _backward(_apply("+", _apply("*", a, a), a))
+    one_place = "Only one of the places where a is used counts: add up their slopes."
+    compare(_grad(a, "a"), 7.0, "a.grad after (a * a + a).backward(), for 3,",
+            typical={one_place: lambda: _one_of(_grad(a, "a"), 1.0, 3.0, 4.0, 6.0)})  # fmt: skip
+
+
+def _one_of(found: float, *candidates: float) -> float:
+    return min(candidates, key=lambda value: abs(value - found))
+
+
+def _several_calls(answer: Any) -> None:
+    a, b = _number(answer, 2.0), _number(answer, 5.0)
+    result = _apply("*", _apply("*", a, b), b)
+    _backward(result)
+    compare(_grad(a, "a"), 25.0, "a.grad after (a * b * b).backward(), for 2 and 5,")
+    compare(_grad(b, "b"), 20.0, "b.grad after (a * b * b).backward(), for 2 and 5,")
+    _backward(result)
+    stale = "The first call left slopes on the results in between, and the second passed them on " \
+            "again: those belong to one call."  # fmt: skip
+    compare(
+        _grad(a, "a"),
+        50.0,
+        "a.grad after two calls of backward on a * b * b, for 2 and 5,",
+        typical={
+            "The second call did not add to the first.": 25.0,
+            stale: lambda: _one_of(_grad(a, "a"), 75.0, 100.0),
+        },
+    )
+    a, b = _number(answer, 2.0), _number(answer, 5.0)
+    part = _apply("*", a, b)
+    _backward(_apply("+", part, a))
+    _backward(_apply("*", part, b))
+    name = "a.grad after (p + a).backward() and (p * b).backward(), where p = a * b, for 2 and 5,"
+    compare(_grad(a, "a"), 31.0, name, typical={
+        "The second call did not add to the first.": 25.0,
+        "The first call left a slope on p, and the second passed it on again.": (
+            lambda: _one_of(_grad(a, "a"), 36.0, 41.0))})  # fmt: skip
+
+
+def _random_programs(answer: Any) -> None:
+    draw = Draw(24)
+    for leaves, operations in ((2, 4), (3, 8), (1, 6), (4, 12)):
+        values = draw.uniform(leaves, low=-1.3, high=1.3, dtype=torch.float64)
+        kinds = draw.integers(0, 2, operations).tolist()
+        places = [
+            draw.integers(max(0, leaves + step - 4), leaves + step, 2).tolist()
+            for step in range(operations)
+        ]
+        theirs = [_number(answer, v) for v in values.tolist()]
+        ours = [torch.tensor(v, dtype=torch.float64, requires_grad=True) for v in values.tolist()]
+        text = []
+        for step, (kind, (i, j)) in enumerate(zip(kinds, places, strict=True)):
+            sign = "+*"[kind]
+            theirs.append(_apply(sign, theirs[i], theirs[j]))
+            ours.append(ours[i] + ours[j] if sign == "+" else ours[i] * ours[j])
+            text.append(f"n{leaves + step} = n{i} {sign} n{j}")
+        name = f"with {', '.join(text)}"
+        compare(_value(theirs[-1], "n"), ours[-1].item(), f"The last value, {name},")
+        gradients = torch.autograd.grad(ours[-1], ours[:leaves], allow_unused=True)
+        _backward(theirs[-1])
+        for place, gradient in enumerate(gradients):
+            compare(
+                _grad(theirs[place], f"n{place}"),
+                0.0 if gradient is None else gradient.item(),
+                f"n{place}.grad, {name},",
+                hint="A Number must have received all its slopes before it passes them on.",
+            )
+
+
+def _long_chain(answer: Any) -> None:
+    a = x = _number(answer, 1.0)
+    for _ in range(12):
+        x = _apply("+", x, x)
+    calls = _count_calls(lambda: _backward(x))
+    require(
+        calls < MOST_CALLS,
+        f"backward over 12 operations x = x + x makes {calls} function calls: it goes along every "
+        "path, and their number doubles with each operation. Visit each Number once.",
+    )
+    compare(_grad(a, "a"), 4096.0, "The slope of 12 doublings")
+    a = x = _number(answer, 1.0)
+    for _ in range(40):
+        x = _apply("+", x, x)
+    _backward(x)
+    compare(_grad(a, "a"), 2.0**40, "The slope of 40 doublings")
+
+
+def _count_calls(action: Callable[[], object]) -> int:
+    calls = 0
+
+    def count(frame: object, event: str, argument: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        action()
+    finally:
+        sys.setprofile(before)
+    return calls
+
+
+def _number(answer: Any, value: float) -> Any:
+    return call(answer, value)
+
+
+def _apply(sign: str, a: Any, b: Any) -> Any:
+    return call({"+": operator.add, "*": operator.mul}[sign], a, b, changes=True)
+
+
+def _backward(node: Any) -> None:
+    method = getattr(node, "backward", None)
+    if not callable(method):
+        raise Wrong(f"A result should have a method backward, and it is {describe(node)}.")
+    run(method)
+
+
+def _value(node: Any, name: str) -> float:
+    return _attribute(node, "value", name)
+
+
+def _grad(node: Any, name: str) -> float:
+    return _attribute(node, "grad", name)
+
+
+def _attribute(node: Any, attribute: str, name: str) -> float:
+    if not hasattr(node, attribute):
+        raise Wrong(f"{name} should have an attribute {attribute}, and it is {describe(node)}.")
+    return as_number(getattr(node, attribute), f"{name}.{attribute}")

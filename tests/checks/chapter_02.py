@@ -365,10 +365,185 @@ def a_function(x):
     return x / (1 + x.abs())
 
 
+class OrderOfVisits:
+    def __init__(self, value, slopes=()):
+        self.value, self.grad, self.slopes = value, 0.0, slopes
+
+    def __add__(self, other):
+        return type(self)(self.value + other.value, ((self, 1), (other, 1)))
+
+    def __mul__(self, other):
+        return type(self)(self.value * other.value, ((self, other.value), (other, self.value)))
+
+    def ordered(self):
+        order = []
+
+        def visit(node):
+            if node not in order:
+                for parent, _ in node.slopes:
+                    visit(parent)
+                order.append(node)
+
+        visit(self)
+        return order[::-1]
+
+    def backward(self):
+        found = {self: 1.0}
+        for node in self.ordered():
+            node.grad += found[node]
+            for parent, slope in node.slopes:
+                found[parent] = found.get(parent, 0.0) + slope * found[node]
+
+
+class OrderOfBirth:
+    born = 0
+
+    def __init__(self, value, parents=(), slopes=()):
+        self.value, self.grad, self.parents, self.slopes = float(value), 0, parents, slopes
+        OrderOfBirth.born += 1
+        self.time = OrderOfBirth.born
+
+    def __add__(self, other):
+        return OrderOfBirth(self.value + other.value, [self, other], [1.0, 1.0])
+
+    def __mul__(self, other):
+        return OrderOfBirth(self.value * other.value, [self, other], [other.value, self.value])
+
+    def backward(self):
+        waiting = {self.time: (self, 1.0)}
+        while waiting:
+            node, incoming = waiting.pop(max(waiting))
+            if not node.parents:
+                node.grad += incoming
+            for parent, slope in zip(node.parents, node.slopes, strict=True):
+                _, before = waiting.get(parent.time, (parent, 0.0))
+                waiting[parent.time] = parent, before + slope * incoming
+
+
+class ForwardMode:
+    def __init__(self, value):
+        self.value, self.grad, self.slopes = value, 0.0, {self: 1.0}
+
+    def combined(self, other, value, left, right):
+        new = type(self)(value)
+        new.slopes = {
+            leaf: left * self.slopes.get(leaf, 0.0) + right * other.slopes.get(leaf, 0.0)
+            for leaf in {**self.slopes, **other.slopes}
+        }
+        return new
+
+    def __add__(self, other):
+        return self.combined(other, self.value + other.value, 1.0, 1.0)
+
+    def __mul__(self, other):
+        return self.combined(other, self.value * other.value, other.value, self.value)
+
+    def backward(self):
+        for leaf, slope in self.slopes.items():
+            leaf.grad += slope
+
+
+class EveryPath(OrderOfVisits):
+    def backward(self, incoming=1.0):
+        self.grad += incoming
+        for parent, slope in self.slopes:
+            parent.backward(slope * incoming)
+
+
+class OwnFactor(OrderOfVisits):
+    def __mul__(self, other):
+        return type(self)(self.value * other.value, ((self, self.value), (other, other.value)))
+
+
+class Overwrites(OrderOfVisits):
+    def backward(self):
+        self.grad = 1.0
+        for node in self.ordered():
+            for parent, slope in node.slopes:
+                parent.grad = slope * node.grad
+
+
+class KeepsSlopes(OrderOfVisits):
+    def backward(self):
+        self.grad = 1.0
+        for node in self.ordered():
+            for parent, slope in node.slopes:
+                parent.grad += slope * node.grad
+
+
+class StartsAnew(OrderOfVisits):
+    def backward(self):
+        for node in self.ordered():
+            node.grad = 0.0
+        self.grad = 1.0
+        for node in self.ordered():
+            for parent, slope in node.slopes:
+                parent.grad += slope * node.grad
+
+
+class WrongOrder(OrderOfVisits):
+    def backward(self):
+        found, waiting, done = {self: 1.0}, [self], set()
+        while waiting:
+            node = waiting.pop(0)
+            if node in done:
+                continue
+            done.add(node)
+            node.grad += found[node]
+            for parent, slope in node.slopes:
+                found[parent] = found.get(parent, 0.0) + slope * found[node]
+                waiting.append(parent)
+
+
+class NotTheLeafItself(OrderOfVisits):
+    def backward(self):
+        before = self.grad
+        super().backward()
+        self.grad = before
+
+
+class ChangesItsValue(OrderOfVisits):
+    def __add__(self, other):
+        self.value += other.value
+        return self
+
+
+class NoBackward:
+    def __init__(self, value):
+        self.value, self.grad = value, 0.0
+
+    def __add__(self, other):
+        return NoBackward(self.value + other.value)
+
+    def __mul__(self, other):
+        return NoBackward(self.value * other.value)
+
+
+class BackwardOfNoUse(OrderOfVisits):
+    def backward(self):
+        self.grad += 1.0
+
+
+class GradIsNone(OrderOfVisits):
+    def __init__(self, value, slopes=()):
+        super().__init__(value, slopes)
+        self.grad = None
+
+
+class NothingReturned(OrderOfVisits):
+    def __add__(self, other):
+        type(self)(self.value + other.value)
+
+
+def no_class(value):
+    return torch.tensor(value, requires_grad=True)
+
+
 RIGHT = {
     "02.1": [by_backward, by_grad, by_func, forward_mode],
     "02.2": [under_no_grad, optimizer, through_data, fresh_leaf],
     "02.3": [SavesX, SavesTheResult, SetupContext, AttributeOfTheContext],
+    "02.4": [OrderOfVisits, OrderOfBirth, ForwardMode],
 }
 
 WRONG = {
@@ -417,5 +592,20 @@ WRONG = {
         (BackwardOfNothing, "backward returns None"),
         (NothingSaved, "in `(x,) = ctx.saved_tensors`"),
         (a_function, "A subclass of torch.autograd.Function is asked for"),
+    ],
+    "02.4": [
+        (EveryPath, "it goes along every path"),
+        (OwnFactor, "The slope of a product with respect to one factor is the other"),
+        (Overwrites, "Only one of the places where a is used counts"),
+        (KeepsSlopes, "The first call left slopes on the results in between"),
+        (StartsAnew, "The second call did not add to the first"),
+        (WrongOrder, "A Number must have received all its slopes before it passes them on"),
+        (NotTheLeafItself, "a.grad after a.backward(), where a is a leaf, is 0"),
+        (ChangesItsValue, "An operation leaves the Numbers it is given as they are"),
+        (NoBackward, "should have a method backward"),
+        (BackwardOfNoUse, "backward left no slope"),
+        (GradIsNone, "a.grad should be one number, and it is None"),
+        (NothingReturned, "Does it end with a return statement?"),
+        (no_class, "A class is asked for"),
     ],
 }

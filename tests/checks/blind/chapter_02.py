@@ -303,7 +303,175 @@ class WC9(nn.Module):
         return x / (1 + x.abs())
 
 
-RIGHT = {"02.1": [a1, a2, a3, a4], "02.2": [b1, b2, b3, b4], "02.3": [C1, C2, C3]}
+class D1:
+    def __init__(self, value):
+        self.value = value
+        self.grad = 0.0
+        self._made_of = []
+
+    def __add__(self, other):
+        out = type(self)(self.value + other.value)
+        out._made_of = [(self, 1.0), (other, 1.0)]
+        return out
+
+    def __mul__(self, other):
+        out = type(self)(self.value * other.value)
+        out._made_of = [(self, other.value), (other, self.value)]
+        return out
+
+    def _order(self, seen, order):
+        if id(self) in seen:
+            return
+        seen.add(id(self))
+        for n, _ in self._made_of:
+            n._order(seen, order)
+        order.append(self)
+
+    def backward(self):
+        order = []
+        self._order(set(), order)
+        g = {id(n): 0.0 for n in order}
+        g[id(self)] = 1.0
+        for n in reversed(order):
+            for p, s in n._made_of:
+                g[id(p)] += s * g[id(n)]
+        for n in order:
+            if not n._made_of:
+                n.grad += g[id(n)]
+
+
+class D2:
+    """Counts how many uses are still to come before a node passes its slope on."""
+
+    def __init__(self, value, inputs=()):
+        self.value, self.grad, self.inputs = value, 0.0, inputs
+
+    def __add__(self, other):
+        return D2(self.value + other.value, [(self, lambda g: g), (other, lambda g: g)])
+
+    def __mul__(self, other):
+        a, b = self.value, other.value
+        return D2(a * b, [(self, lambda g: g * b), (other, lambda g: g * a)])
+
+    def backward(self):
+        uses, todo = {self: 0}, [self]
+        while todo:
+            for n, _ in todo.pop().inputs:
+                if n not in uses:
+                    uses[n] = 0
+                    todo.append(n)
+                uses[n] += 1
+        slopes, ready = {self: 1.0}, [self]
+        while ready:
+            node = ready.pop()
+            node.grad += slopes[node]
+            for n, back in node.inputs:
+                slopes[n] = slopes.get(n, 0.0) + back(slopes[node])
+                uses[n] -= 1
+                if uses[n] == 0:
+                    ready.append(n)
+
+
+class D3:
+    """Records on one tape."""
+
+    tape = []
+
+    def __init__(self, value):
+        self.value, self.grad = value, 0.0
+
+    def __add__(self, other):
+        out = D3(self.value + other.value)
+        D3.tape.append((out, self, 1.0, other, 1.0))
+        return out
+
+    def __mul__(self, other):
+        out = D3(self.value * other.value)
+        D3.tape.append((out, self, other.value, other, self.value))
+        return out
+
+    def backward(self):
+        g = {self: 1.0}
+        made = set()
+        for out, a, da, b, db in reversed(D3.tape):
+            made.add(out)
+            if out in g:
+                g[a] = g.get(a, 0.0) + da * g[out]
+                g[b] = g.get(b, 0.0) + db * g[out]
+        for n, slope in g.items():
+            if n not in made:
+                n.grad += slope
+
+
+class WD1(D1):
+    def backward(self):
+        self.grad = 1.0
+        order = []
+        self._order(set(), order)
+        for n in reversed(order):
+            for p, s in n._made_of:
+                p.grad += s * n.grad
+
+
+class WD2(D1):
+    def backward(self, g=1.0):
+        self.grad += g
+        for p, s in self._made_of:
+            p.backward(g * s)
+
+
+class WD3(D1):
+    def backward(self):
+        for p, s in self._made_of:
+            p.grad += s
+
+
+class WD4(D1):
+    def __mul__(self, other):
+        out = type(self)(self.value * other.value)
+        out._made_of = [(self, 1.0), (other, 1.0)]
+        return out
+
+
+class WD5(D1):
+    def __init__(self, value):
+        super().__init__(value)
+        del self.grad
+
+
+class WD6(D1):
+    def backward(self):
+        order = []
+        self._order(set(), order)
+        for n in order:
+            n.grad = 0.0
+        super().backward()
+
+
+class WD7(D1):
+    def __add__(self, other):
+        return self.value + other.value
+
+
+class WD8(D1):
+    def backward(self):
+        order = []
+        self._order(set(), order)
+        g = {id(n): 0.0 for n in order}
+        g[id(self)] = 1.0
+        for n in reversed(order):
+            for p, s in n._made_of:
+                g[id(p)] = s * g[id(n)]
+        for n in order:
+            n.grad += g[id(n)]
+
+
+RIGHT = {
+    "02.1": [a1, a2, a3, a4],
+    "02.2": [b1, b2, b3, b4],
+    "02.3": [C1, C2, C3],
+    "02.4": [D1, D2, D3],
+}
 WRONG = {
     "02.1": [wa_tensor, wa_fd, wa_int, wa_value, wa_accumulates, wa_neg, wa_second, wa_round],
     "02.2": [
@@ -320,4 +488,5 @@ WRONG = {
         wb_sign,
     ],
     "02.3": [WC1, WC2, WC3, WC4, WC5, WC6, WC7, WC8, WC9],
+    "02.4": [WD1, WD2, WD3, WD4, WD5, WD6, WD7, WD8],
 }
