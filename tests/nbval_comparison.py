@@ -20,7 +20,7 @@ def compare_outputs(self, test, ref, skip_compare=None):
         test,
         ref,
         self.cell.metadata.get("tags", []),
-        pixels=drawn_by == version("matplotlib"),
+        pixels=drawn_by in (None, version("matplotlib")),
     )
     return not self.comparison_traceback
 
