@@ -13,6 +13,8 @@ import pytest
 
 from tests.notebooks import PATHS, code_cells, python
 
+pytestmark = pytest.mark.slow
+
 
 def cells(number, *texts):
     """Returns the code of a chapter's cells in which one of the texts stands, in order.

@@ -25,6 +25,8 @@ import imgaug, imgaug.augmenters as iaa
 image = np.zeros((16, 16, 3), np.uint8)
 """
 
+pytestmark = pytest.mark.slow
+
 
 def unmended(code):
     """Runs code in a fresh process; returns what it said when it failed."""

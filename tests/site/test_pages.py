@@ -15,7 +15,8 @@ expect.set_options(timeout=PATIENCE)
 AXE = (ROOT / "tests" / "site" / "vendor" / "axe.min.js").read_text(encoding="utf-8")
 # Both schemes and both widths: what axe finds depends on each, and on no pair of them.
 LOOKS = [("light", 1280), ("dark", 390)]
-RUN_AXE = """() => axe.run(document, {resultTypes: ["violations"]}).then(result => result.violations.map(
+RUN_AXE = """() => axe.run(document, {resultTypes: ["violations"]})
+    .then(result => result.violations.map(
     v => [v.id, v.nodes.slice(0, 3).map(n => n.html.slice(0, 160))]))"""
 # Each box that scrolls can be reached by keyboard, and no other.
 SCROLLING_BOXES = """() => [...document.querySelectorAll(
