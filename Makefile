@@ -11,6 +11,8 @@ PORT ?= 8000
 REQUIREMENTS ?= requirements.lock
 # TORCH_INDEX=<address> takes PyTorch from there as well: its CPU build, say (see README.md).
 TORCH_INDEX ?=
+# For the environment with the versions that Colab ships.
+COLAB_PYTHON ?= python3.13
 
 BIN := .venv/bin
 INSTALLED := .venv/installed
@@ -85,6 +87,9 @@ mutate: $(INSTALLED)  ## change the code of CHAPTER=08 or HELPERS=training: does
 
 platforms: $(INSTALLED)  ## run all notebooks under hard conditions and record it (Linux)
 	$(BIN)/python -m tests.platforms
+	$(COLAB_PYTHON) -m venv --clear .venv-colab
+	.venv-colab/bin/python -m pip install --quiet -r tests/platforms/colab.txt
+	.venv-colab/bin/python -m tests.platforms "Colab's versions"
 
 chromium: $(INSTALLED)  ## find the browser of the page tests, or install it
 	@.ci/chromium $(BIN)/python

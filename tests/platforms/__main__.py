@@ -1,6 +1,8 @@
 """Runs all notebooks under conditions in which a careless book breaks, and records what happened.
 
-Run by hand: ``python -m tests.platforms``, or with the names of conditions. The record is
+Run by hand: ``python -m tests.platforms``, or with the names of conditions. "Colab's versions" is
+run by the Python of an environment that has what ``colab.txt`` lists: ``make platforms`` makes it,
+in ``.venv-colab``, with the Python that COLAB_PYTHON names (python3.13). The record is
 ``book/results/platforms.json``; the book's page *How to use this book* shows it.
 
 Linux only: ``unshare`` makes the machine without a network and the home that nobody can write to.
@@ -11,10 +13,12 @@ import json
 import os
 import platform
 import random
+import re
 import subprocess
 import sys
 import tempfile
 import time
+from importlib.metadata import version
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -39,6 +43,8 @@ CONDITIONS = [
     "read-only home",
     "another locale",
 ]
+COLAB = "Colab's versions"
+PINNED = Path(__file__).with_name("colab.txt")
 
 
 def command(condition: str, report: Path) -> list[str]:
@@ -101,9 +107,16 @@ def measure(condition: str) -> dict[str, str | int]:
     }
 
 
+def unlike_colab() -> list[str]:
+    """Returns what this environment has in another version than ``colab.txt`` asks for."""
+    pins = re.findall(r"^([\w-]+)==(\S+)$", PINNED.read_text(encoding="utf-8"), re.M)
+    found = {name: version(name).split("+")[0] for name, _ in pins}
+    return [f"{name} {found[name]} ({asked})" for name, asked in pins if found[name] != asked]
+
+
 def place(entry: dict[str, str | int]) -> tuple:
     """Returns what an entry is of: a later run of the same replaces it."""
-    condition = CONDITIONS.index(entry["condition"])
+    condition = [*CONDITIONS, COLAB].index(entry["condition"])
     return (entry["device"] != "CPU", entry["torch"], entry["python"], condition)
 
 
@@ -118,9 +131,12 @@ def store(entry: dict[str, str | int], path: Path = RECORD) -> None:
 
 def main() -> int:
     wanted = sys.argv[1:] or CONDITIONS
-    unknown = [name for name in wanted if name not in CONDITIONS]
+    known = [*CONDITIONS, COLAB]
+    unknown = [name for name in wanted if name not in known]
     if unknown:
-        sys.exit(f"no condition {', '.join(unknown)}; there are: {', '.join(CONDITIONS)}")
+        sys.exit(f"no condition {', '.join(unknown)}; there are: {', '.join(known)}")
+    if COLAB in wanted and (other := unlike_colab()):
+        sys.exit(f"{COLAB} are not installed here, but: {', '.join(other)}")
     different = 0
     for condition in wanted:
         entry = measure(condition)
