@@ -25,7 +25,7 @@ document.addEventListener("DOMContentLoaded", () => {
     details.addEventListener("toggle", write);
     write();
   }
-  for (const box of document.querySelectorAll("div.highlight pre, div.cell_output pre, .pst-scrollable-table-container, mjx-container")) {
+  for (const box of document.querySelectorAll("div.highlight pre, div.cell_output pre, .pst-scrollable-table-container, .math")) {
     if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
   }
 });
