@@ -126,18 +126,19 @@ def test_a_server_is_killed_where_there_is_no_program_for_it(tmp_path):
 
 def test_a_notebooks_own_classes_are_read_without_workers_where_no_process_can_be_forked(tmp_path):
     chosen = cells(
-        "04", "import matplotlib.pyplot as plt", "write_png(image", "def visible(",
-        "def picture_files(", "CHANNELS = ", "class ImageFiles(", "def seeded(", "import time",
-        "def first_batch(", "class Noise(", "DataLoader(Noise(), batch_size=2, **forked)",
-        "def seed_worker(", "class Numbers(", "DataLoader(Numbers(6)", "class Shared(",
+        "04", "import matplotlib.pyplot as plt", "Image.fromarray(image.numpy())", "def visible(",
+        "def picture_files(", "CHANNELS = ", "class ImageFiles(", "def seeded(",
+        "def own_workers(", "def first_batch(", "class Noise(",
+        "DataLoader(Noise(), batch_size=2, **own_workers(2))", "def seed_worker(", "class Numbers(",
+        "DataLoader(Numbers(6)", "class Shared(",
     )  # fmt: skip
     # A started process imports the script, and shall not start others.
     (tmp_path / "chapter.py").write_text("\n\n".join(["import helpers", *chosen]), encoding="utf-8")
     main = "if __name__ == '__main__':\n    exec(open('chapter.py', encoding='utf-8').read())"
-    same, first, second, seeded, numbers, shared = run(
+    same, first, second, *seeded, numbers, shared = run(
         tmp_path, "if __name__ == '__main__':" + indent(ONLY_SPAWN, "    "), main
-    )[-6:]
-    assert same == "True" and first != second and seeded == "True True"
+    )[-7:]
+    assert same.endswith("pixels that differ: 0") and first != second and seeded[0] != seeded[1]
     assert numbers == shared == "[0, 1, 2, 3, 4, 5]"
 
 

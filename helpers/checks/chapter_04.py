@@ -1,6 +1,7 @@
 """Checks of chapter 04, datasets and loaders."""
 
 import math
+from collections import Counter
 from typing import Any
 
 import torch
@@ -21,6 +22,7 @@ from helpers.checks.machinery import (
     describe,
     exercise,
     is_stub,
+    named,
     plain,
     require,
 )
@@ -321,3 +323,109 @@ def _positions(part: Any, name: str) -> list[int]:
             "of a tensor.",
         )
     return found
+
+
+@exercise(
+    "04.4",
+    hints=(
+        "How many positions of each class does one epoch need? A class that is smaller than that "
+        "has to be gone through again, each time in another order.",
+        "Keep a torch.Generator in self, and in __iter__ join torch.randperm orders of a class "
+        "until there are enough. Shaped (batches, per_class), the classes stand side by side.",
+    ),
+)
+def balanced_batches(answer: Any) -> str:
+    if not isinstance(answer, type):
+        raise Wrong(f"A class is asked for, and the answer is {describe(answer)}.")
+    for method in ("__len__", "__iter__"):
+        require(hasattr(answer, method), f"{named(answer)} has no {method}.")
+        if is_stub(getattr(answer, method)):
+            raise NotAnswered
+    draw = Draw(44)
+    for sizes, names, per_class in (
+        ((90, 10), (0, 1), 4),
+        ((50, 23, 7), (3, -1, 8), 5),
+        ((2, 40), (1, 0), 8),
+        ((12, 12, 12), (0, 1, 2), 3),
+        ((30,), (5,), 7),
+        ((6, 3), (0, 1), 6),
+    ):
+        labels = torch.cat([torch.full((n,), v) for n, v in zip(sizes, names, strict=True)])
+        labels = labels[draw.order(len(labels))]
+        where = f"With classes of {list(sizes)} samples and per_class={per_class},"
+        sampler = call(answer, labels, per_class, 3)
+        epochs = [_epoch(sampler, labels, per_class, where) for _ in range(2)]
+        require(
+            len(labels) < 20 or epochs[0] != epochs[1],
+            f"{where} two epochs have the same order: go on with one generator, and do not seed "
+            "it anew in every epoch.",
+        )
+        again = call(answer, labels, per_class, 3)
+        require(
+            [_epoch(again, labels, per_class, where) for _ in range(2)] == epochs,
+            f"{where} two samplers with the same seed give different epochs: draw everything from "
+            "a generator of the sampler's own.",
+        )
+        other = call(answer, labels, per_class, 4)
+        require(
+            len(labels) < 20 or _epoch(other, labels, per_class, where) != epochs[0],
+            f"{where} another seed gives the same batches.",
+        )
+        require(
+            len(labels) < 20 or not _in_order(epochs[0], labels),
+            f"{where} the positions of each class come in the order of the data: shuffle them.",
+        )
+    return "Every batch has all classes, and no sample is left behind."
+
+
+def _epoch(sampler: Any, labels: Tensor, per_class: int, where: str) -> list[list[int]]:
+    """Returns an epoch's batches, sorted within, after a look at what must hold in each epoch."""
+    sizes = Counter(labels.tolist())
+    batches = max(sizes.values()) // per_class
+    length = as_integer(call(sampler.__len__), f"{where} len(sampler)")
+    require(
+        length == batches,
+        f"{where} len(sampler) is {length}, and it should be {batches}: as many batches as the "
+        "largest class can fill.",
+    )
+    found = [
+        _positions(batch, f"{where} batch {number}")
+        for number, batch in enumerate(call(_all_of, sampler, changes=True))
+    ]
+    for number, batch in enumerate(found):
+        beyond = [i for i in batch if not 0 <= i < len(labels)]
+        if beyond:
+            raise Wrong(f"{where} batch {number} has {beyond[0]}, which is not a position.")
+        counts = Counter(labels[batch].tolist())
+        for label in sorted(sizes):
+            require(
+                counts[label] == per_class,
+                f"{where} batch {number} has {counts[label]} of class {label}, and not "
+                f"{per_class}.",
+            )
+    require(
+        len(found) == batches,
+        f"{where} there are {len(found)} batches in an epoch, and len(sampler) is {batches}.",
+    )
+    times = Counter(i for batch in found for i in batch)
+    for label in sorted(sizes):
+        members = (labels == label).nonzero().flatten().tolist()
+        most, least = max(times[i] for i in members), min(times[i] for i in members)
+        require(
+            most - least <= 1,
+            f"{where} a position of class {label} comes {most} times in an epoch, and another of "
+            f"the same class {least} times: use them all before one comes again.",
+        )
+    return [sorted(batch) for batch in found]
+
+
+def _all_of(sampler: Any) -> list[Any]:
+    return list(sampler)
+
+
+def _in_order(batches: list[list[int]], labels: Tensor) -> bool:
+    """Tells whether the largest class comes in its order from batch to batch."""
+    largest = Counter(labels.tolist()).most_common(1)[0][0]
+    firsts = [[i for i in batch if labels[i] == largest] for batch in batches]
+    order = [i for batch in firsts for i in batch]
+    return len(batches) > 2 and order == sorted(order)

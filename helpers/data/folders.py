@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image, ImageOps
 from torch import Tensor
 from torch.utils.data import Dataset
-from torchvision.io import decode_image
 from torchvision.transforms import v2
 
 CHANNELS = {"RGB": 3, "GRAY": 1}
@@ -52,16 +52,20 @@ def picture_files(folder: Path) -> list[Path]:
 def read_picture(path: Path, mode: str) -> Tensor:
     """Returns a picture as uint8 of shape (3, H, W) in mode ``"RGB"``, (1, H, W) in ``"GRAY"``.
 
+    A picture that a camera stored on its side is turned upright, as its EXIF data say.
+
     Raises:
-        ValueError: The file is damaged, or not a picture of a format that has the mode.
+        ValueError: The file is damaged, or is not a PNG or JPEG picture.
     """
     try:
-        image = decode_image(str(path), mode=mode)
-    except RuntimeError as error:
+        with Image.open(path, formats=("PNG", "JPEG")) as file:
+            image = ImageOps.exif_transpose(file)  # upright, however the phone was held
+            if image.mode.startswith("I"):  # grey of 16 bits, which convert would cut off
+                image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+            image = image.convert("L" if mode == "GRAY" else "RGB")
+    except (OSError, SyntaxError, ValueError) as error:
         raise ValueError(f"{path} is not a picture that can be read") from error
-    if image.shape[:-2] != (CHANNELS[mode],):
-        raise ValueError(f"{path} cannot be read as one {mode} picture")
-    return v2.functional.to_dtype(image, torch.uint8, scale=True)  # some have 16 bits
+    return v2.functional.pil_to_tensor(image)
 
 
 @contextmanager

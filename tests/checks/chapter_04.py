@@ -373,10 +373,154 @@ def one_list_for_each_class(labels, share):
     return [(labels == label).nonzero().squeeze(1).tolist() for label in labels.unique()]
 
 
+class Rounds:
+    def __init__(self, labels, per_class, seed):
+        self.classes = [(labels == label).nonzero()[:, 0] for label in labels.unique()]
+        self.per_class = per_class
+        self.generator = torch.Generator().manual_seed(seed)
+
+    def __len__(self):
+        return max(map(len, self.classes)) // self.per_class
+
+    def order(self, positions):
+        return positions[torch.randperm(len(positions), generator=self.generator)]
+
+    def column(self, positions, needed):
+        rounds = [self.order(positions) for _ in range(-(-needed // len(positions)))]
+        return torch.cat(rounds)[:needed]
+
+    def __iter__(self):
+        needed = len(self) * self.per_class
+        columns = [self.column(p, needed).view(len(self), -1) for p in self.classes]
+        return iter(torch.cat(columns, dim=1).tolist())
+
+
+class Queues(torch.utils.data.Sampler):
+    def __init__(self, labels, per_class, seed):
+        self.positions = defaultdict(list)
+        for position, label in enumerate(labels.tolist()):
+            self.positions[label].append(position)
+        self.per_class, self.random = per_class, random.Random(seed)
+
+    def __len__(self):
+        return max(len(p) for p in self.positions.values()) // self.per_class
+
+    def __iter__(self):
+        queues = {label: [] for label in self.positions}
+        for _ in range(len(self)):
+            batch = []
+            for label, queue in queues.items():
+                while len(queue) < self.per_class:
+                    more = list(self.positions[label])
+                    self.random.shuffle(more)
+                    queue.extend(more)
+                batch += [queue.pop(0) for _ in range(self.per_class)]
+            self.random.shuffle(batch)
+            yield batch
+
+
+class SeedAndEpoch(Rounds):
+    def __init__(self, labels, per_class, seed):
+        super().__init__(labels, per_class, seed)
+        self.seed, self.epoch = seed, 0
+
+    def __iter__(self):
+        self.generator.manual_seed(1000 * self.seed + self.epoch)
+        self.epoch += 1
+        yield from super().__iter__()
+
+
+class SameEveryEpoch(Rounds):
+    def __init__(self, labels, per_class, seed):
+        super().__init__(labels, per_class, seed)
+        self.seed = seed
+
+    def __iter__(self):
+        self.generator.manual_seed(self.seed)
+        return super().__iter__()
+
+
+class WithReplacement(Rounds):
+    def column(self, positions, needed):
+        return positions[torch.randint(len(positions), (needed,), generator=self.generator)]
+
+
+class SmallestDecides(Rounds):
+    def __len__(self):
+        return min(map(len, self.classes)) // self.per_class
+
+
+class RoundedUp(Rounds):
+    def __len__(self):
+        return -(-max(map(len, self.classes)) // self.per_class)
+
+
+class OneBatchTooMany(Rounds):
+    def __iter__(self):
+        batches = list(super().__iter__())
+        return iter([*batches, batches[0]])
+
+
+class GlobalGenerator(Rounds):
+    def order(self, positions):
+        return positions[torch.randperm(len(positions))]
+
+
+class SeedsEverything(GlobalGenerator):
+    def __init__(self, labels, per_class, seed):
+        super().__init__(labels, per_class, seed)
+        torch.manual_seed(seed)
+
+
+class NotShuffled(Rounds):
+    def order(self, positions):
+        return positions
+
+
+class NotShuffledAtFirst(Rounds):
+    def column(self, positions, needed):
+        rounds = [positions] + [self.order(positions) for _ in range(needed // len(positions))]
+        return torch.cat(rounds)[:needed]
+
+    def __iter__(self):
+        self.order(self.classes[0])
+        return super().__iter__()
+
+
+class SameSeedForAll(Rounds):
+    def __init__(self, labels, per_class, seed):
+        super().__init__(labels, per_class, 0)
+
+
+class Tensors(Rounds):
+    def __iter__(self):
+        return iter(torch.tensor(list(super().__iter__())))
+
+
+class NoClasses(Rounds):
+    def __init__(self, labels, per_class, seed):
+        super().__init__(labels, per_class, seed)
+        self.classes = [torch.arange(len(labels))]
+
+
+class WithinAClass(Rounds):
+    def column(self, positions, needed):
+        return super().column(torch.arange(len(positions)), needed)
+
+
+class NoIter:
+    def __init__(self, labels, per_class, seed):
+        self.labels = labels
+
+    def __len__(self):
+        return 3
+
+
 RIGHT = {
     "04.1": [AsNeeded, AtOnce, PairsInAList, Inherits],
     "04.2": [new_zeros, pad_sequence, stacked],
     "04.3": [class_by_class, collected_in_a_dictionary, drawn_at_random],
+    "04.4": [Rounds, Queues, SeedAndEpoch],
 }
 
 WRONG = {
@@ -431,5 +575,21 @@ WRONG = {
         (sorts_the_labels, "The numbers in the argument labels have changed"),
         (labels_from_zero, "in neither list"),
         (one_list_for_each_class, "should return two things"),
+    ],
+    "04.4": [
+        (SameEveryEpoch, "two epochs have the same order"),
+        (WithReplacement, "use them all before one comes again"),
+        (SmallestDecides, "as many batches as the largest class can fill"),
+        (RoundedUp, "as many batches as the largest class can fill"),
+        (OneBatchTooMany, "there are 23 batches in an epoch"),
+        (GlobalGenerator, "two samplers with the same seed give different epochs"),
+        (SeedsEverything, "seeds PyTorch's global generator"),
+        (NotShuffled, "two epochs have the same order"),
+        (NotShuffledAtFirst, "come in the order of the data: shuffle them"),
+        (SameSeedForAll, "another seed gives the same batches"),
+        (Tensors, "should be a list"),
+        (NoClasses, "len(sampler) is 25, and it should be 22"),
+        (WithinAClass, "of class"),
+        (NoIter, "has no __iter__"),
     ],
 }

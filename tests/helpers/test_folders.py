@@ -136,6 +136,11 @@ def write(path, kind):
     if kind == "16 bits":
         path.write_bytes(png(16, 2, [row.tobytes() for row in colours.astype(">u2") * 257]))
         return colours
+    if kind == "16 bits of grey":
+        path.write_bytes(
+            png(16, 0, [row.tobytes() for row in colours[:, :, 0].astype(">u2") * 257])
+        )
+        return colours[:, :, :1].repeat(3, axis=2)
     if kind == "2 bits":
         path.write_bytes(png(2, 0, [bytes([0b00011011, 0b11100100])] * 6))
         return np.tile(np.uint8([0, 85, 170, 255, 255, 170, 85, 0])[:, None], (6, 1, 3))
@@ -150,7 +155,7 @@ def write(path, kind):
 
 
 KINDS = ["L", "1", "LA", "RGB", "RGBA", "2 colours", "4 colours", "16 colours", "200 colours",
-         "16 bits", "2 bits"]  # fmt: skip
+         "16 bits", "16 bits of grey", "2 bits"]  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -172,6 +177,15 @@ def test_every_kind_of_jpeg_is_read(tmp_path, suffix, kind):
     Image.fromarray(pixels(1, (16, 16))).convert(kind).save(tmp_path / "a" / f"0{suffix}")
     assert ImageFiles(tmp_path)[0][0].shape == (3, 16, 16)
     assert ImageFiles(tmp_path, mode="GRAY")[0][0].shape == (1, 16, 16)
+
+
+def test_a_photograph_that_a_phone_stored_on_its_side_is_turned_upright(tmp_path):
+    (tmp_path / "a").mkdir()
+    exif = Image.Exif()
+    exif[0x0112] = 6  # "turn by 90 degrees clockwise"
+    Image.fromarray(pixels(1, (6, 8))).save(tmp_path / "a" / "0.png", exif=exif)
+    image, _ = ImageFiles(tmp_path)[0]
+    assert np.array_equal(image.permute(1, 2, 0).numpy(), np.rot90(pixels(1, (6, 8)), -1))
 
 
 @pytest.mark.parametrize(("mode", "channels"), [("RGB", 3), ("GRAY", 1)])
@@ -202,7 +216,7 @@ def test_a_film_under_the_name_of_a_picture_is_named(clothes):
     frames = [Image.fromarray(pixels(seed)) for seed in (1, 2)]
     frames[0].save(clothes / "x.gif", save_all=True, append_images=frames[1:])
     (clothes / "coat" / "2.png").write_bytes((clothes / "x.gif").read_bytes())
-    with pytest.raises(ValueError, match=r"2\.png cannot be read as one RGB picture"):
+    with pytest.raises(ValueError, match=r"2\.png is not a picture that can be read"):
         ImageFiles(clothes)[6]
 
 

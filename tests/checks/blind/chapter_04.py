@@ -1,6 +1,7 @@
 """Chapter 04."""
 
 import math
+import random
 from collections import Counter, defaultdict
 
 import numpy as np
@@ -439,10 +440,136 @@ def stratified_overlap(labels, share):
     return (first, list(range(len(labels))))
 
 
+class BB_numpy:
+    def __init__(self, labels, per_class, seed):
+        self.labels = labels.numpy()
+        self.k = per_class
+        self.rng = np.random.default_rng(seed)
+
+    def __len__(self):
+        return int(np.unique(self.labels, return_counts=True)[1].max()) // self.k
+
+    def __iter__(self):
+        n = len(self)
+        parts = []
+        for c in np.unique(self.labels):
+            where = np.flatnonzero(self.labels == c)
+            stream = np.concatenate(
+                [self.rng.permutation(where) for _ in range(n * self.k // len(where) + 1)]
+            )
+            parts.append(stream[: n * self.k].reshape(n, self.k))
+        for i in range(n):
+            yield [int(p) for part in parts for p in part[i]]
+
+
+class BB_cycle:
+    def __init__(self, labels, per_class, seed):
+        self.by = {}
+        for i, c in enumerate(labels.tolist()):
+            self.by.setdefault(c, []).append(i)
+        self.per_class = per_class
+        self.seed = seed
+        self.epoch = 0
+
+    def __len__(self):
+        return max(len(v) for v in self.by.values()) // self.per_class
+
+    def _endless(self, members, rng):
+        while True:
+            yield from rng.sample(members, len(members))
+
+    def __iter__(self):
+        rng = random.Random(f"{self.seed} {self.epoch}")
+        self.epoch += 1
+        streams = [self._endless(v, rng) for v in self.by.values()]
+        for _ in range(len(self)):
+            yield [next(s) for s in streams for _ in range(self.per_class)]
+
+
+class BB_least_used:
+    """Takes the positions that came least often so far, ties at random."""
+
+    def __init__(self, labels, per_class, seed):
+        self.groups = [torch.nonzero(labels == c).flatten().tolist() for c in torch.unique(labels)]
+        self.per_class = per_class
+        self.g = torch.Generator()
+        self.g.manual_seed(seed)
+
+    def __len__(self):
+        return max(len(g) for g in self.groups) // self.per_class
+
+    def __iter__(self):
+        used = [[0] * len(g) for g in self.groups]
+        for _ in range(len(self)):
+            batch = []
+            for group, count in zip(self.groups, used, strict=True):
+                for _ in range(self.per_class):
+                    ties = torch.rand(len(group), generator=self.g).tolist()
+                    j = min(range(len(group)), key=lambda i: (count[i], ties[i]))
+                    count[j] += 1
+                    batch.append(group[j])
+            yield batch
+
+
+class BB_w_choice(BB_numpy):
+    def __iter__(self):
+        for _ in range(len(self)):
+            yield [
+                int(p)
+                for c in np.unique(self.labels)
+                for p in self.rng.choice(np.flatnonzero(self.labels == c), self.k)
+            ]
+
+
+class BB_w_len(BB_numpy):
+    def __len__(self):
+        return len(self.labels) // self.k
+
+
+class BB_w_seeded_each_time(BB_cycle):
+    def __iter__(self):
+        self.epoch = 0
+        return super().__iter__()
+
+
+class BB_w_no_seed(BB_numpy):
+    def __init__(self, labels, per_class, seed):
+        super().__init__(labels, per_class, seed)
+        self.rng = np.random.default_rng()
+
+
+class BB_w_numpy_ints(BB_numpy):
+    def __iter__(self):
+        for batch in super().__iter__():
+            yield [np.int64(i) for i in batch]
+
+
+class BB_w_repeats_one(BB_cycle):
+    def _endless(self, members, rng):
+        yield from rng.sample(members, len(members))
+        while True:
+            yield members[0]
+
+
+class BB_w_flat(BB_numpy):
+    def __iter__(self):
+        for batch in super().__iter__():
+            yield from batch
+
+
+class BB_w_unbalanced(BB_numpy):
+    def __iter__(self):
+        everything = self.rng.permutation(len(self.labels)).tolist()
+        size = self.k * len(np.unique(self.labels))
+        for i in range(len(self)):
+            yield everything[i * size : (i + 1) * size]
+
+
 RIGHT = {
     "04.1": [Rows_simple, Rows_eager, Rows_numpy],
     "04.2": [pad_loop, pad_library, pad_functional, pad_cat],
     "04.3": [stratified_nonzero, stratified_dict, stratified_shuffled, stratified_quota],
+    "04.4": [BB_numpy, BB_cycle, BB_least_used],
 }
 WRONG = {
     "04.1": [
@@ -483,5 +610,15 @@ WRONG = {
         stratified_loses_rest,
         stratified_equal,
         stratified_overlap,
+    ],
+    "04.4": [
+        BB_w_choice,
+        BB_w_len,
+        BB_w_seeded_each_time,
+        BB_w_no_seed,
+        BB_w_numpy_ints,
+        BB_w_repeats_one,
+        BB_w_flat,
+        BB_w_unbalanced,
     ],
 }
