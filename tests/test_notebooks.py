@@ -103,7 +103,12 @@ def test_nothing_is_skipped_or_ignored(path):
         unknown = {tag for tag in tags(cell) if "=" not in tag} - KNOWN_TAGS
         assert not unknown
         Tolerance.from_tags(tags(cell))
-        assert {t.partition("=")[0] for t in tags(cell) if "=" in t} <= {"atol", "rtol", "picture"}
+        assert {t.partition("=")[0] for t in tags(cell) if "=" in t} <= {
+            "atol",
+            "rtol",
+            "figure",
+            "picture",
+        }
 
 
 @every_notebook
