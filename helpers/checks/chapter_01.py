@@ -6,14 +6,21 @@ import torch
 
 from helpers.checks.machinery import (
     Draw,
+    NotAnswered,
+    Wrong,
     as_bool,
+    as_numbers,
     as_tensor,
     call,
     compare,
+    describe,
     diagnose,
     exercise,
     forbid,
+    is_stub,
+    named,
     require,
+    run,
     same,
 )
 
@@ -229,3 +236,95 @@ def pairwise_distances(answer: Any) -> str:
         "the differences at once: a.unsqueeze(1) - b.unsqueeze(0).",
     )  # fmt: skip
     return "All pairs at once, without a loop."
+
+
+@exercise(
+    "01.5",
+    hints=(
+        "All windows need the same list. What has to be stored beside it, so that get(i, j) finds "
+        "its number in a transpose, or in a rectangle that begins somewhere inside?",
+        "Keep an offset and two strides: the place of (i, j) is offset + i * stride[0] + j * "
+        "stride[1]. t() exchanges lengths and strides; crop moves the offset to the place of "
+        "(top, left) and keeps the strides.",
+    ),
+)
+def table(answer: Any) -> str:
+    if not isinstance(answer, type):
+        raise Wrong(f"A class is asked for, and the answer is {describe(answer)}.")
+    for method in ("get", "set", "t", "crop", "contiguous"):
+        require(hasattr(answer, method), f"{named(answer)} has no method {method}.")
+        if is_stub(getattr(answer, method)):
+            raise NotAnswered
+    for steps in (
+        (),
+        (("t",),),
+        (("crop", 1, 1, 2, 3),),
+        (("t",), ("t",)),
+        (("crop", 1, 1, 3, 3), ("crop", 0, 1, 2, 2)),
+        (("t",), ("crop", 2, 1, 2, 3)),
+        (("crop", 0, 2, 4, 3), ("t",)),
+        (("contiguous",),),
+        (("t",), ("contiguous",)),
+        (("crop", 1, 0, 2, 5), ("contiguous",)),
+        (("crop", 0, 1, 3, 2), ("contiguous",)),
+        (("t",), ("contiguous",), ("t",), ("crop", 1, 1, 2, 2)),
+    ):
+        _compare_windows(answer, 4, 5, steps)
+    draw = Draw(15)
+    for _ in range(12):
+        rows, columns = draw.integers(4, 8, 2).tolist()
+        steps, m, n = [], rows, columns
+        for kind in draw.integers(0, 4, 4).tolist():
+            if kind == 0 and min(m, n) > 2:
+                height, width = (int(draw.integers(2, size, 1)) for size in (m, n))
+                top, left = (
+                    int(draw.integers(0, size - part + 1, 1))
+                    for size, part in ((m, height), (n, width))
+                )
+                steps.append(("crop", top, left, height, width))
+                m, n = height, width
+            elif kind == 1:
+                steps.append(("contiguous",))
+            else:
+                steps.append(("t",))
+                m, n = n, m
+        _compare_windows(answer, rows, columns, tuple(steps))
+    return "An offset and two strides: that is a view."
+
+
+def _compare_windows(answer: Any, rows: int, columns: int, steps: tuple) -> None:
+    """Does the same to a table and to a tensor, and writes to every window in turn."""
+    numbers = [10 * i for i in range(rows * columns)]
+    theirs = [call(answer, list(numbers), rows, columns)]
+    ours = [torch.tensor(numbers).reshape(rows, columns)]
+    texts = [f"Table(numbers, {rows}, {columns})"]
+    for kind, *place in steps:
+        theirs.append(call(getattr(theirs[-1], kind), *place))
+        if kind == "crop":
+            top, left, height, width = place
+            ours.append(ours[-1][top : top + height, left : left + width])
+        else:
+            ours.append(getattr(ours[-1], kind)())
+        texts.append(f"{texts[-1]}.{kind}({', '.join(map(str, place))})")
+    for their, our, text in zip(theirs, ours, texts, strict=True):
+        _compare_numbers(their, our, text)
+    for number, (their, our, text) in enumerate(zip(theirs, ours, texts, strict=True)):
+        i, j = our.shape[0] - 1, number % our.shape[1]
+        run(their.set, i, j, -1 - number)
+        our[i, j] = -1 - number
+        for other, right, name in zip(theirs, ours, texts, strict=True):
+            _compare_numbers(other, right, name, f", after set({i}, {j}, …) in {text}")
+
+
+def _compare_numbers(their: Any, our: torch.Tensor, text: str, when: str = "") -> None:
+    shape = getattr(their, "shape", None)
+    if shape is None:
+        raise Wrong(f"{text} should have an attribute shape, and it is {describe(their)}.")
+    found = as_numbers(shape, f"{text}.shape", 2)
+    require(
+        tuple(found) == tuple(our.shape),
+        f"{text}.shape is {tuple(int(n) for n in found)}, and it should be {tuple(our.shape)}.",
+    )
+    for i in range(our.shape[0]):
+        for j in range(our.shape[1]):
+            compare(call(their.get, i, j), our[i, j].item(), f"{text}.get({i}, {j}){when}")

@@ -322,6 +322,182 @@ def row_by_row(a, b):
     return (a - b).square().sum(dim=-1).sqrt()
 
 
+class Strided:
+    def __init__(self, numbers, rows, columns, stride=None, offset=0):
+        self.numbers, self.shape = numbers, (rows, columns)
+        self.stride, self.offset = stride or (columns, 1), offset
+
+    def place(self, i, j):
+        return self.offset + i * self.stride[0] + j * self.stride[1]
+
+    def get(self, i, j):
+        return self.numbers[self.place(i, j)]
+
+    def set(self, i, j, value):
+        self.numbers[self.place(i, j)] = value
+
+    def t(self):
+        rows, columns = self.shape
+        return type(self)(self.numbers, columns, rows, self.stride[::-1], self.offset)
+
+    def crop(self, top, left, rows, columns):
+        return type(self)(self.numbers, rows, columns, self.stride, self.place(top, left))
+
+    def read(self):
+        rows, columns = self.shape
+        return [self.get(i, j) for i in range(rows) for j in range(columns)]
+
+    def contiguous(self):
+        rows, columns = self.shape
+        return self if self.stride == (columns, 1) else type(self)(self.read(), rows, columns)
+
+
+class OfATensor:
+    def __init__(self, numbers, rows, columns):
+        self.x = torch.tensor(numbers).reshape(rows, columns)
+
+    @property
+    def shape(self):
+        return self.x.shape
+
+    def of(self, x):
+        new = OfATensor([0], 1, 1)
+        new.x = x
+        return new
+
+    def get(self, i, j):
+        return self.x[i, j]
+
+    def set(self, i, j, value):
+        self.x[i, j] = value
+
+    def t(self):
+        return self.of(self.x.t())
+
+    def crop(self, top, left, rows, columns):
+        return self.of(self.x[top : top + rows, left : left + columns])
+
+    def contiguous(self):
+        return self.of(self.x.contiguous())
+
+
+class OfPlaces:
+    """Keeps the place of each element in a shared list."""
+
+    def __init__(self, numbers, rows, columns, places=None):
+        self.memory = numbers
+        self.shape = [rows, columns]
+        self.places = places or [list(range(i * columns, (i + 1) * columns)) for i in range(rows)]
+
+    def get(self, i, j):
+        return self.memory[self.places[i][j]]
+
+    def set(self, i, j, value):
+        self.memory[self.places[i][j]] = value
+
+    def t(self):
+        return OfPlaces(
+            self.memory, *self.shape[::-1], list(map(list, zip(*self.places, strict=True)))
+        )
+
+    def crop(self, top, left, rows, columns):
+        kept = [row[left : left + columns] for row in self.places[top : top + rows]]
+        return OfPlaces(self.memory, rows, columns, kept)
+
+    def contiguous(self):
+        flat = [place for row in self.places for place in row]
+        if flat == list(range(flat[0], flat[0] + len(flat))):
+            return self
+        return OfPlaces([self.memory[p] for p in flat], *self.shape)
+
+
+class CopyingTranspose(Strided):
+    def t(self):
+        rows, columns = self.shape
+        numbers = [self.get(i, j) for j in range(columns) for i in range(rows)]
+        return type(self)(numbers, columns, rows)
+
+
+class CopyingCrop(Strided):
+    def crop(self, top, left, rows, columns):
+        window = Strided(self.numbers, rows, columns, self.stride, self.place(top, left))
+        return type(self)(window.read(), rows, columns)
+
+
+class NoOffset(Strided):
+    def crop(self, top, left, rows, columns):
+        return type(self)(self.numbers, rows, columns, self.stride)
+
+
+class OffsetForgotten(Strided):
+    def t(self):
+        rows, columns = self.shape
+        return type(self)(self.numbers, columns, rows, self.stride[::-1])
+
+
+class OffsetOfTheRows(Strided):
+    def crop(self, top, left, rows, columns):
+        offset = self.offset + top * self.shape[1] + left
+        return type(self)(self.numbers, rows, columns, self.stride, offset)
+
+
+class StrideOfTheShape(Strided):
+    def crop(self, top, left, rows, columns):
+        return type(self)(self.numbers, rows, columns, (columns, 1), self.place(top, left))
+
+
+class ShapeNotExchanged(Strided):
+    def t(self):
+        return type(self)(self.numbers, *self.shape, self.stride[::-1], self.offset)
+
+
+class NeverCopies(Strided):
+    def contiguous(self):
+        return self
+
+
+class AlwaysCopies(Strided):
+    def contiguous(self):
+        return type(self)(self.read(), *self.shape)
+
+
+class InPlaceTranspose(Strided):
+    def t(self):
+        self.shape, self.stride = self.shape[::-1], self.stride[::-1]
+        return self
+
+
+class SetReturnsACopy(Strided):
+    def set(self, i, j, value):
+        changed = list(self.numbers)
+        changed[self.place(i, j)] = value
+        self.numbers = changed
+
+
+class CopiesMemoryOrder(Strided):
+    def contiguous(self):
+        rows, columns = self.shape
+        if self.stride == (columns, 1):
+            return self
+        return type(self)(self.numbers[: rows * columns], rows, columns)
+
+
+class NothingToSee(Strided):
+    def crop(self, top, left, rows, columns):
+        super().crop(top, left, rows, columns)
+
+
+class NoShape(Strided):
+    def __getattribute__(self, name):
+        if name == "shape":
+            raise AttributeError(name)
+        return super().__getattribute__(name)
+
+
+def tensor_of_rows(numbers, rows, columns):
+    return torch.tensor(numbers).reshape(rows, columns)
+
+
 RIGHT = {
     "01.1": [sum_of_two_ranges, exclusive_or, strides, numpy_indices],
     "01.2": [
@@ -330,6 +506,7 @@ RIGHT = {
     ],
     "01.3": [storages, pointers_in_a_set, old_storages, start_of_the_storage],
     "01.4": [broadcast, norm, expanded, einsum],
+    "01.5": [Strided, OfATensor, OfPlaces],
 }
 
 WRONG = {
@@ -390,5 +567,22 @@ WRONG = {
         (loops, "there is a loop in the code"),
         (stacked, "there is a loop in the code"),
         (row_by_row, "for a tensor of shape (5, 3), a tensor of shape (4, 3))"),
+    ],
+    "01.5": [
+        (CopyingTranspose, ".t().get(0, 3), after set(3, 0, …) in Table(numbers, 4, 5)"),
+        (CopyingCrop, "after set("),
+        (NoOffset, ".crop(1, 1, 2, 3).get(0, 0) is 0, and it should be 60"),
+        (OffsetForgotten, ".crop(0, 2, 4, 3).t().get(0, 0)"),
+        (OffsetOfTheRows, ".t().crop(2, 1, 2, 3).get(0, 0)"),
+        (StrideOfTheShape, ".crop(1, 1, 2, 3).get(1, 0)"),
+        (ShapeNotExchanged, ".t().shape is (4, 5), and it should be (5, 4)"),
+        (NeverCopies, ".t().contiguous()"),
+        (AlwaysCopies, "Table(numbers, 4, 5).contiguous().get(3, 0), after set("),
+        (InPlaceTranspose, "Table(numbers, 4, 5).shape is (5, 4)"),
+        (SetReturnsACopy, "after set("),
+        (CopiesMemoryOrder, ".t().contiguous().get("),
+        (NothingToSee, "Does it end with a return statement?"),
+        (NoShape, "should have an attribute shape"),
+        (tensor_of_rows, "A class is asked for"),
     ],
 }

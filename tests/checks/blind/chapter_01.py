@@ -232,11 +232,158 @@ def wd_dim(a, b):
     return (a[:, None] - b).norm(dim=1)
 
 
+class T1:
+    def __init__(self, numbers, rows, columns):
+        self.data, self.shape = list(numbers), (rows, columns)
+        self.where = lambda i, j: i * columns + j
+
+    def _window(self, shape, where):
+        w = T1.__new__(type(self))
+        w.data, w.shape, w.where = self.data, shape, where
+        return w
+
+    def get(self, i, j):
+        return self.data[self.where(i, j)]
+
+    def set(self, i, j, value):
+        self.data[self.where(i, j)] = value
+
+    def t(self):
+        f = self.where
+        return self._window(self.shape[::-1], lambda i, j: f(j, i))
+
+    def crop(self, top, left, rows, columns):
+        f = self.where
+        return self._window((rows, columns), lambda i, j: f(top + i, left + j))
+
+    def contiguous(self):
+        m, n = self.shape
+        places = [self.where(i, j) for i in range(m) for j in range(n)]
+        if all(b - a == 1 for a, b in zip(places, places[1:], strict=False)):
+            return self
+        return T1([self.data[p] for p in places], m, n)
+
+
+class T2:
+    """Cells that hold one number each, shared by the windows."""
+
+    def __init__(self, numbers, rows, columns):
+        flat = [[x] for x in numbers]
+        self.rows = [flat[i * columns : (i + 1) * columns] for i in range(rows)]
+        self.memory = [id(c) for c in flat]
+
+    @property
+    def shape(self):
+        return len(self.rows), len(self.rows[0])
+
+    def _of(self, rows):
+        new = T2([], 0, 0)
+        new.rows, new.memory, new.owner = rows, self.memory, self
+        return new
+
+    def get(self, i, j):
+        return self.rows[i][j][0]
+
+    def set(self, i, j, value):
+        self.rows[i][j][0] = value
+
+    def t(self):
+        return self._of([list(r) for r in zip(*self.rows, strict=True)])
+
+    def crop(self, top, left, rows, columns):
+        return self._of([r[left : left + columns] for r in self.rows[top : top + rows]])
+
+    def contiguous(self):
+        cells = [c for r in self.rows for c in r]
+        start = self.memory.index(id(cells[0]))
+        if [id(c) for c in cells] == self.memory[start : start + len(cells)]:
+            return self
+        return T2([c[0] for c in cells], *self.shape)
+
+
+class T3:
+    def __init__(self, numbers, rows, columns):
+        self.a = np.array(numbers).reshape(rows, columns)
+
+    shape = property(lambda self: self.a.shape)
+
+    def _of(self, a):
+        new = T3([0], 1, 1)
+        new.a = a
+        return new
+
+    def get(self, i, j):
+        return self.a[i, j]
+
+    def set(self, i, j, value):
+        self.a[i, j] = value
+
+    def t(self):
+        return self._of(self.a.T)
+
+    def crop(self, top, left, rows, columns):
+        return self._of(self.a[top : top + rows, left : left + columns])
+
+    def contiguous(self):
+        return self._of(np.ascontiguousarray(self.a))
+
+
+class WT1(T3):
+    def t(self):
+        return self._of(self.a.T.copy())
+
+
+class WT2(T3):
+    def crop(self, top, left, rows, columns):
+        return self._of(self.a[top : top + rows, left : left + columns].copy())
+
+
+class WT3(T3):
+    def _of(self, a):
+        new = WT3([0], 1, 1)
+        new.a = a
+        return new
+
+    def contiguous(self):
+        return self._of(self.a.copy())
+
+
+class WT4(T3):
+    def _of(self, a):
+        new = WT4([0], 1, 1)
+        new.a = a
+        return new
+
+    def contiguous(self):
+        return self._of(self.a)
+
+
+class WT5(T3):
+    def t(self):
+        return self._of(self.a.reshape(self.a.shape[::-1]))
+
+
+class WT6(T3):
+    def crop(self, top, left, rows, columns):
+        return self._of(self.a[top:rows, left:columns])
+
+
+class WT7(T3):
+    def __init__(self, numbers, rows, columns):
+        self.a = np.array(numbers).reshape(columns, rows).T
+
+
+class WT8(T3):
+    def get(self, i, j):
+        return self.a[j, i]
+
+
 RIGHT = {
     "01.1": [r1, r2, r3, r4],
     "01.2": [s1, s2, s3, s4],
     "01.3": [m1, m2, m3, m4],
     "01.4": [d1, d2, d3, d4],
+    "01.5": [T1, T2, T3],
 }
 WRONG = {
     "01.1": [w_flat_parity, w_inverted, w_stripes, w_loop, w_fixed, w_product, w_sign, w_none],
@@ -254,4 +401,5 @@ WRONG = {
     ],
     "01.3": [wm_ptr, wm_is, wm_equal, wm_write, wm_not, wm_size, wm_true, wm_overlap],
     "01.4": [wd_sq, wd_l1, wd_t, wd_cdist, wd_loop, wd_mean, wd_max, wd_nan, wd_dim],
+    "01.5": [WT1, WT2, WT3, WT4, WT5, WT6, WT7, WT8],
 }
