@@ -3,7 +3,7 @@ document.addEventListener("DOMContentLoaded", () => {
   const cells = line => [...line.matchAll(/("(?:[^"]|"")*"|[^,]*)(?:,|$)/g)]
     .map(found => found[1].replace(/^"|"$/g, "").replaceAll('""', '"')).slice(0, 6);
 
-  const opened = details => {
+  const opened = (details, number) => {
     const pre = details.querySelector("pre.figure-csv");
     if (!pre) return;
     const lines = pre.textContent.split("\n");
@@ -36,11 +36,11 @@ document.addEventListener("DOMContentLoaded", () => {
     box.className = "figure-table";
     box.tabIndex = 0;
     box.setAttribute("role", "region");
-    box.setAttribute("aria-label", "Data of this figure");
+    box.setAttribute("aria-label", `Data of figure ${number + 1}`);
     box.append(table);
     pre.replaceWith(button, box);
   };
-  for (const details of document.querySelectorAll("details.figure-data")) {
-    details.addEventListener("toggle", () => details.open && opened(details));
+  for (const [number, details] of document.querySelectorAll("details.figure-data").entries()) {
+    details.addEventListener("toggle", () => details.open && opened(details, number));
   }
 });
