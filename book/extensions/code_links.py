@@ -77,13 +77,13 @@ def setup(app: Sphinx) -> dict:
     )
     (state,) = (owner for owner in owners if isinstance(owner, SphinxCodeAutoLink))
 
-    def remember(app, pagename, templatename, context, doctree):
-        if doctree is not None:
-            written.add(str(Path(pagename)))
+    # Documents are resolved in one process, also where several write the pages.
+    def remember(app, doctree, docname):
+        written.add(str(Path(docname)))
 
     def hand_over(app, error):
         state.outdated_docs = written
 
-    app.connect("html-page-context", remember)
+    app.connect("doctree-resolved", remember)
     app.connect("build-finished", hand_over, priority=400)
     return {"parallel_read_safe": True, "version": "1"}
