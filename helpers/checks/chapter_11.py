@@ -352,3 +352,95 @@ def _require_a_true_copy(net: AlexNet, result: nn.Module) -> None:
         and all(p.requires_grad for p in result.parameters()),
         "The copy's parameters should be as many as those of net, and require gradients like them.",
     )
+
+
+@exercise(
+    "11.4",
+    hints=(
+        "Let all channels and units be multiples of one number, the width. How does the number of "
+        "parameters grow with it?",
+        "Write a function of the width that returns an nn.Sequential, and count its parameters: "
+        "sum(p.numel() for p in net.parameters()). Raise the width while the next one still fits.",
+    ),
+)
+def design(answer: Any) -> str:
+    draw = Draw(3)
+    for budget in (20_000, 117_000, 2_000_000):
+        name = f"design({budget})"
+        net = as_module(call(answer, budget), name)
+        other = as_module(call(answer, budget), name)
+        own = {p.data_ptr() for p in net.parameters()}
+        require(
+            not any(p.data_ptr() in own for p in other.parameters()),
+            "Two calls return networks that share weights: make a new one in each call.",
+        )
+        _require_logits(net.eval(), draw.normal(5, 1, 28, 28), name)
+        _require_the_plan(net, draw.normal(2, 1, 28, 28), name)
+        total = sum(p.numel() for p in net.parameters())
+        require(total <= budget, f"{name} has {total:,} parameters, more than its budget.")
+        require(
+            total >= budget / 2,
+            f"{name} has {total:,} parameters, less than half of its budget: make it wider.",
+        )
+        net.train()
+        as_tensor(call(net, draw.normal(8, 1, 28, 28)), "The output").sum().backward()
+        unused = [key for key, p in net.named_parameters() if p.grad is None]
+        require(
+            not unused,
+            f"The parameter {next(iter(unused), '')} of {name} gets no gradient: it is frozen, or "
+            "forward does not use it.",
+        )
+    return "AlexNet's plan, in your size. Now see what it learns."
+
+
+def _require_logits(net: nn.Module, x: Tensor, name: str) -> None:
+    y = as_tensor(call(net, x), f"The output of {name}", (len(x), 10), dtype="float").detach()
+    require(
+        not torch.allclose(y.exp().sum(1), torch.ones(len(x)), atol=1e-3)
+        and not torch.allclose(y.sum(1), torch.ones(len(x)), atol=1e-3),
+        f"The outputs of {name} are shares or their logarithms, normalised over the classes: "
+        "logits are asked for, so let the last linear layer be the end.",
+    )
+    compare(
+        call(net, x[:1]),
+        y[:1],
+        f"The output of {name} in evaluation mode for the first image alone",
+        tolerance=1e-3,
+        hint="It should be what the image gets in a batch: flatten from dimension 1 on.",
+    )
+    require(
+        not torch.equal(y[0], y[1]),
+        f"{name} gives two different images the same logits: the image gets lost on the way.",
+    )
+
+
+def _require_the_plan(net: nn.Module, x: Tensor, name: str) -> None:
+    ran: list[nn.Module] = []
+    kinds = nn.Conv2d | nn.Linear | nn.ReLU
+    parts = [m for m in net.modules() if isinstance(m, kinds)]
+    handles = [m.register_forward_hook(lambda m, i, o: ran.append(m)) for m in parts]
+    try:
+        call(net, x)
+    finally:
+        for handle in handles:
+            handle.remove()
+    for kind, wanted in ((nn.Conv2d, 5), (nn.Linear, 3)):
+        layers = [m for m in ran if isinstance(m, kind)]
+        found = max(len(layers), sum(isinstance(m, kind) for m in parts))
+        require(
+            len(layers) == len({*layers}) == found == wanted,
+            f"{name} has {len({*layers})} layers nn.{kind.__name__} at work, {len(layers)} calls "
+            f"of them, and {found} are there: exactly {wanted} are asked for, each used once.",
+        )
+    order = "".join(type(m).__name__[0] for m in ran)
+    require(
+        order.replace("R", "") == "CCCCCLLL",
+        f"{name} does not run its convolutions before its linear layers.",
+    )
+    after = [order[place + 1 : place + 2] for place, c in enumerate(order) if c != "R"]
+    for number, kind in enumerate(after[:-1], 1):
+        require(
+            kind == "R",
+            f"In {name} no nn.ReLU follows layer {number} of the eight: each but the last has one.",
+        )
+    require(after[-1] != "R", f"In {name} a ReLU follows the last layer: logits may be negative.")

@@ -2,6 +2,7 @@
 
 import copy
 import math
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -404,7 +405,184 @@ def the_class(net):
     return AnySize
 
 
+def by_width(width, hidden=None, classes=10, kernel=3):
+    pad, hidden = kernel // 2, hidden or 6 * width
+    return nn.Sequential(
+        *(nn.Conv2d(1, width, kernel, padding=pad), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(width, 2 * width, kernel, padding=pad), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(2 * width, 2 * width, kernel, padding=pad), nn.ReLU()),
+        *(nn.Conv2d(2 * width, 2 * width, kernel, padding=pad), nn.ReLU()),
+        *(nn.Conv2d(2 * width, width, kernel, padding=pad), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Flatten(), nn.Linear(9 * width, hidden), nn.ReLU(), nn.Dropout(0.3)),
+        *(nn.Linear(hidden, hidden), nn.ReLU(), nn.Dropout(0.3), nn.Linear(hidden, classes)),
+    )
+
+
+def count(net):
+    return sum(p.numel() for p in net.parameters())
+
+
+def fitted(make, budget):
+    width = 1
+    while count(make(width + 1)) <= budget:
+        width += 1
+    return make(width)
+
+
+def raises_the_width(budget):
+    return fitted(by_width, budget)
+
+
+def halves_an_interval(budget):
+    low, high = 1, 2000
+    small = lambda w: 3 * 9 * w * w + 20 * w  # noqa: E731
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if small(middle) * 6 <= budget else (low, middle)
+    while count(by_width(low, kernel=3)) <= budget * 0.8:
+        low += 1
+    while count(by_width(low)) > budget:
+        low -= 1
+    return by_width(low)
+
+
+class Plan(nn.Module):
+    """Normalises, strides instead of pooling, one ReLU that is called seven times."""
+
+    def __init__(self, width):
+        super().__init__()
+        sides = (1, width, width, 2 * width, 2 * width, width)
+        self.convs = nn.ModuleList(
+            nn.Conv2d(a, b, 3, stride=1 + (i in (0, 1, 4)), padding=1, bias=False)
+            for i, (a, b) in enumerate(pairwise(sides))
+        )
+        self.norms = nn.ModuleList(nn.BatchNorm2d(b) for b in sides[1:])
+        self.linears = nn.ModuleList(
+            [nn.Linear(16 * width, 64), nn.Linear(64, 64), nn.Linear(64, 10)]
+        )
+        self.relu = nn.ReLU()
+
+    def forward(self, x):
+        for conv, norm in zip(self.convs, self.norms, strict=True):
+            x = norm(self.relu(conv(x)))
+        x = x.flatten(1)
+        for linear in self.linears[:2]:
+            x = self.relu(linear(x))
+        return self.linears[2](x)
+
+
+def a_class_of_its_own(budget):
+    return fitted(Plan, budget)
+
+
+def one_hidden_layer_takes_the_rest(budget):
+    hidden = 10
+    while count(by_width(4, hidden + 10)) <= budget:
+        hidden += 10
+    return by_width(4, hidden)
+
+
+def ignores_the_budget(budget):
+    return by_width(16)
+
+
+def one_too_wide(budget):
+    width = 1
+    while count(by_width(width)) <= budget:
+        width += 1
+    return by_width(width)
+
+
+def far_too_narrow(budget):
+    return by_width(1)
+
+
+def four_convolutions(budget):
+    return fitted(lambda w: nn.Sequential(*by_width(w)[:8], *by_width(w)[10:]), budget)
+
+
+def two_linear_layers(budget):
+    return fitted(lambda w: nn.Sequential(*by_width(w)[:16], *by_width(w)[19:]), budget)
+
+
+def ends_with_softmax(budget):
+    return fitted(lambda w: nn.Sequential(*by_width(w), nn.Softmax(dim=1)), budget)
+
+
+def ends_with_log_softmax(budget):
+    return fitted(lambda w: nn.Sequential(*by_width(w), nn.LogSoftmax(dim=1)), budget)
+
+
+def ends_with_relu(budget):
+    return fitted(lambda w: nn.Sequential(*by_width(w), nn.ReLU()), budget)
+
+
+def nine_classes(budget):
+    return fitted(lambda w: by_width(w, classes=9), budget)
+
+
+def without_a_relu(budget):
+    return fitted(lambda w: nn.Sequential(*by_width(w)[:7], *by_width(w)[8:]), budget)
+
+
+def tanh_instead(budget):
+    def make(width):
+        return nn.Sequential(*(nn.Tanh() if type(m) is nn.ReLU else m for m in by_width(width)))
+
+    return fitted(make, budget)
+
+
+ONE = {}
+
+
+def the_same_each_time(budget):
+    if budget not in ONE:
+        ONE[budget] = raises_the_width(budget)
+    return ONE[budget]
+
+
+def a_frozen_layer(budget):
+    net = raises_the_width(budget)
+    net[0].weight.requires_grad_(False)
+    return net
+
+
+class Spare(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.net, self.spare = by_width(width), nn.Parameter(torch.zeros(5))
+
+    def forward(self, x):
+        return self.net(x)
+
+
+def an_unused_parameter(budget):
+    return fitted(Spare, budget)
+
+
+class Folded(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.net = by_width(width)
+
+    def forward(self, x):
+        maps = self.net[:13](x)
+        return self.net[14:](maps.permute(1, 2, 3, 0).reshape(len(x), -1))
+
+
+def mixes_the_images(budget):
+    return fitted(Folded, budget)
+
+
+def a_number(budget):
+    return count(raises_the_width(budget))
+
+
 RIGHT = {
+    "11.4": [
+        *(raises_the_width, halves_an_interval, a_class_of_its_own),
+        one_hidden_layer_takes_the_rest,
+    ],
     "11.1": [
         *(one_after_the_other, a_tuple, real_layers, counts_places, recursive),
         rounds_down_at_the_end,
@@ -414,6 +592,24 @@ RIGHT = {
 }
 
 WRONG = {
+    "11.4": [
+        (ignores_the_budget, "more than its budget"),
+        (one_too_wide, "more than its budget"),
+        (far_too_narrow, "less than half of its budget"),
+        (four_convolutions, "exactly 5 are asked for"),
+        (two_linear_layers, "exactly 3 are asked for"),
+        (ends_with_softmax, "normalised over the classes"),
+        (ends_with_log_softmax, "normalised over the classes"),
+        (ends_with_relu, "a ReLU follows the last layer"),
+        (nine_classes, "has shape (5, 9)"),
+        (without_a_relu, "no nn.ReLU follows layer 3"),
+        (tanh_instead, "no nn.ReLU follows layer 1"),
+        (the_same_each_time, "make a new one in each call"),
+        (a_frozen_layer, "The parameter 0.weight of design(20000) gets no gradient"),
+        (an_unused_parameter, "The parameter spare of design(20000) gets no gradient"),
+        (mixes_the_images, "flatten from dimension 1 on"),
+        (a_number, "should be an nn.Module"),
+    ],
     "11.1": [
         (without_the_start, "+ 1 after the division"),
         (one_sided, "on both ends"),

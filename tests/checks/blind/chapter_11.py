@@ -421,12 +421,151 @@ def adapt_hard_classifier(net):
     return new.train(net.training)
 
 
+def design_layers(w, fc, last=10, convs=5):
+    layers, c = [], 1
+    for i in range(convs):
+        layers += [nn.Conv2d(c, w, 3, padding=1), nn.BatchNorm2d(w), nn.ReLU()]
+        if i in (0, 2, 4):
+            layers += [nn.MaxPool2d(2)]
+        c = w
+    return nn.Sequential(
+        *layers,
+        nn.Flatten(),
+        nn.Linear(c * 9, fc),
+        nn.ReLU(),
+        nn.Linear(fc, fc),
+        nn.ReLU(),
+        nn.Linear(fc, last),
+    )
+
+
+def design_size(net):
+    return sum(p.numel() for p in net.parameters())
+
+
+def design_search(budget):
+    """the widest that fits"""
+    best = None
+    for w in range(2, 400):
+        net = design_layers(w, 2 * w)
+        if design_size(net) > budget:
+            break
+        best = net
+    return best
+
+
+def design_formula(budget):
+    """estimates the width, then corrects it"""
+    w = int((budget / 58) ** 0.5)
+    while design_size(design_layers(w, w)) > 0.9 * budget:
+        w -= 1
+    return design_layers(w, w)
+
+
+class DesignNet(nn.Module):
+    def __init__(self, w):
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, w, 5, stride=2, padding=2)
+        self.conv2 = nn.Conv2d(w, w, 3, padding=1)
+        self.conv3 = nn.Conv2d(w, w, 3, padding=1)
+        self.conv4 = nn.Conv2d(w, w, 3, padding=1)
+        self.conv5 = nn.Conv2d(w, w, 3, padding=1)
+        self.act = nn.ReLU(inplace=True)
+        self.fc1, self.fc2, self.fc3 = nn.Linear(w, w), nn.Linear(w, w), nn.Linear(w, 10)
+
+    def forward(self, x):
+        for conv in (self.conv1, self.conv2, self.conv3, self.conv4, self.conv5):
+            x = self.act(conv(x))
+        x = x.mean(dim=(2, 3))
+        x = self.act(self.fc1(x))
+        return self.fc3(self.act(self.fc2(x)))
+
+
+def design_class(budget):
+    """global average pooling"""
+    w = 8
+    while design_size(DesignNet(w + 1)) <= budget:
+        w += 1
+    return DesignNet(w)
+
+
+def design_fixed(budget):
+    return design_layers(20, 40)
+
+
+def design_too_big(budget):
+    return design_layers(int(budget**0.5), 200)
+
+
+def design_six(budget):
+    w = 2
+    while design_size(design_layers(w + 1, 30, convs=6)) <= budget:
+        w += 1
+    return design_layers(w, 30, convs=6)
+
+
+def design_functional(budget):
+    class Functional(DesignNet):
+        def forward(self, x):
+            for conv in (self.conv1, self.conv2, self.conv3, self.conv4, self.conv5):
+                x = F.relu(conv(x))
+            x = x.mean(dim=(2, 3))
+            return self.fc3(F.relu(self.fc2(F.relu(self.fc1(x)))))
+
+    w = 8
+    while design_size(Functional(w + 1)) <= budget:
+        w += 1
+    return Functional(w)
+
+
+def design_probabilities(budget):
+    return nn.Sequential(design_search(budget), nn.Softmax(1))
+
+
+def design_eleven(budget):
+    w = 2
+    while design_size(design_layers(w + 1, w + 1, last=11)) <= budget:
+        w += 1
+    return design_layers(w, w, last=11)
+
+
+def design_frozen(budget):
+    net = design_search(budget)
+    net[0].requires_grad_(False)
+    return net
+
+
+def design_skips_one(budget):
+    class Skips(DesignNet):
+        def forward(self, x):
+            for conv in (self.conv1, self.conv2, self.conv3, self.conv4):
+                x = self.act(conv(x))
+            x = x.mean(dim=(2, 3))
+            return self.fc3(self.act(self.fc2(self.act(self.fc1(x)))))
+
+    w = 8
+    while design_size(Skips(w + 1)) <= budget:
+        w += 1
+    return Skips(w)
+
+
 RIGHT = {
+    "11.4": [design_search, design_formula, design_class],
     "11.1": [sizes_loop, sizes_recursive, sizes_meta, sizes_count, sizes_rounds_at_end],
     "11.2": [dropout_where, dropout_bernoulli, dropout_masked_fill],
     "11.3": [adapt_insert, adapt_replace_flatten, adapt_wrapper, adapt_sequential, adapt_method],
 }
 WRONG = {
+    "11.4": [
+        design_fixed,
+        design_too_big,
+        design_six,
+        design_functional,
+        design_probabilities,
+        design_eleven,
+        design_frozen,
+        design_skips_one,
+    ],
     "11.1": [
         sizes_ceil,
         sizes_no_plus_one,
