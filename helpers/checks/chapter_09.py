@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from helpers.checks.changes import Snapshot
 from helpers.checks.machinery import (
     Draw,
     as_float,
@@ -330,3 +331,99 @@ def _compare_spreads(answer: Any, net: nn.Module, x: Tensor) -> None:
 
 def _list(values: list, function: Any) -> Tensor:
     return torch.tensor([float(function(value)) for value in values], dtype=torch.float64)
+
+
+class _Residual(nn.Module):
+    """Adds what a branch computes; runs its layers in another order than they are registered."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.last = nn.Linear(2 * width, 3, bias=False)
+        self.branch = nn.ModuleList([nn.Linear(width, 2 * width), nn.Linear(width, width)])
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + torch.tanh(self.branch[1](x))
+        return self.last(self.branch[0](x).square())
+
+
+def _nets(draw: Draw) -> list[tuple[str, nn.Module, Tensor]]:
+    """Returns networks with very different activations and starts, each with a batch."""
+    deep = nn.Sequential(
+        *(layer for _ in range(30) for layer in (nn.Linear(20, 20), nn.ReLU())), nn.Linear(20, 4)
+    )
+    mixed = nn.Sequential(
+        nn.Linear(12, 40),
+        nn.Sequential(nn.Sigmoid(), nn.Linear(40, 7, bias=False), nn.LayerNorm(7)),
+        nn.Softplus(),
+        nn.Linear(7, 30),
+        nn.ELU(),
+        nn.Linear(30, 1),
+    )
+    with torch.no_grad():
+        for layer in deep[::2]:
+            layer.weight.zero_()
+        for parameter in mixed.parameters():
+            parameter.copy_(10 * draw.normal(*parameter.shape))
+    mixed[1].eval()  # one module in another mode than the rest
+    return [
+        ("a stack of 31 linear layers whose weights are all zero", deep, draw.normal(64, 20)),
+        ("a nested network with large weights", mixed, 5 * draw.normal(80, 12) + 3),
+        ("a module of one's own with a shortcut", _Residual(9), 0.01 * draw.normal(50, 6, 9)),
+    ]
+
+
+@exercise(
+    "09.4",
+    hints=(
+        "If you double the weights of one layer without bias, what happens to the standard "
+        "deviation of its output? And which layers must be settled before you can measure it?",
+        "Draw each weight anew and set the biases to zero. Then, layer by layer in the order of "
+        "computation, divide the weight by output.std(): a forward hook sees the output, and the "
+        "tensor that it returns is what the next layer gets.",
+    ),
+)
+def balance(answer: Any) -> str:
+    as_function(answer)
+    for name, net, x in _nets(Draw(7)):
+        before = {key: value.clone() for key, value in net.state_dict().items()}
+        given = Snapshot(x, "the argument x")
+        run(answer, net, x, changes=("values", "grad"))
+        require(not given.change(), given.change())
+        _require_balanced(name, net, x, before)
+    return "No formula, and every layer has the right size."
+
+
+def _require_balanced(name: str, net: nn.Module, x: Tensor, before: dict[str, Tensor]) -> None:
+    linear = [key for key, module in net.named_modules() if isinstance(module, nn.Linear)]
+    for key, value in net.state_dict().items():
+        require(
+            key.rpartition(".")[0] in linear or torch.equal(value, before[key]),
+            f"{key} of {name} has changed, and it does not belong to an nn.Linear.",
+        )
+        require(bool(value.isfinite().all()), f"{key} of {name} is not finite any more.")
+    outputs: list[tuple[str, Tensor]] = []
+    handles = [
+        net.get_submodule(key).register_forward_hook(
+            lambda module, given, output, key=key: outputs.append((key, output.detach()))
+        )
+        for key in linear
+    ]
+    with torch.no_grad():
+        net(x)
+    for handle in handles:
+        handle.remove()
+    for number, (key, output) in enumerate(outputs, 1):
+        spread = float(output.std())
+        require(
+            0.9 <= spread <= 1.1,
+            f"In {name} the output of linear layer {number} of {len(outputs)}, {key!r}, has a "
+            f"standard deviation of {spread:.3g}, and 0.9 to 1.1 is asked for."
+            + (" The layers before it are right." if number > 1 else ""),
+        )
+    for key in linear:
+        weight = net.get_submodule(key).weight.detach()
+        require(
+            len(weight.unique(dim=0)) == len(weight),
+            f"In {name} two rows of {key}.weight are equal: those units would stay copies of each "
+            "other. Draw the weights at random first.",
+        )

@@ -360,10 +360,149 @@ def a_dictionary(net, x):
     return dict(enumerate(by_hooks(net, x)))
 
 
+def balance_by_hooks(net, x):
+    def rescale(module, inputs, output):
+        size = output.std()
+        module.weight /= size
+        return output / size
+
+    handles = []
+    for module in net.modules():
+        if isinstance(module, nn.Linear):
+            init.orthogonal_(module.weight)
+            if module.bias is not None:
+                init.zeros_(module.bias)
+            handles.append(module.register_forward_hook(rescale))
+    with torch.no_grad():
+        net(x)
+    for handle in handles:
+        handle.remove()
+    return net
+
+
+def linear_in_order(net, x):
+    order, handles = [], []
+    for module in net.modules():
+        if isinstance(module, nn.Linear):
+            handles.append(module.register_forward_hook(lambda m, i, o: order.append(m)))
+    with torch.no_grad():
+        net(x)
+    [handle.remove() for handle in handles]
+    return order
+
+
+@torch.no_grad()
+def balance_one_by_one(net, x):
+    layers = linear_in_order(net, x)
+    for layer in layers:
+        init.kaiming_normal_(layer.weight)
+    for number, layer in enumerate(layers):
+        size = by_hooks(net, x)[number]
+        for parameter in layer.parameters():
+            parameter.div_(size)
+
+
+@torch.no_grad()
+def balance_by_repetition(net, x):
+    layers = linear_in_order(net, x)
+    for layer in layers:
+        layer.reset_parameters()
+    for _ in range(3 * len(layers)):
+        for layer, size in zip(layers, by_hooks(net, x), strict=True):
+            layer.weight.data = layer.weight.data / size
+            if layer.bias is not None:
+                layer.bias.data = layer.bias.data / size
+
+
+def kaiming_everywhere(net, x):
+    for module in net.modules():
+        if isinstance(module, nn.Linear):
+            init.kaiming_normal_(module.weight, nonlinearity="relu")
+            if module.bias is not None:
+                init.zeros_(module.bias)
+
+
+@torch.no_grad()
+def all_at_once(net, x):
+    kaiming_everywhere(net, x)
+    for layer, size in zip(linear_in_order(net, x), by_hooks(net, x), strict=True):
+        layer.weight /= size
+
+
+@torch.no_grad()
+def without_a_draw(net, x):
+    for number, layer in enumerate(linear_in_order(net, x)):
+        layer.weight /= by_hooks(net, x)[number]
+
+
+@torch.no_grad()
+def all_ones(net, x):
+    for number, layer in enumerate(linear_in_order(net, x)):
+        init.ones_(layer.weight)
+        if layer.bias is not None:
+            init.zeros_(layer.bias)
+        layer.weight /= by_hooks(net, x)[number]
+
+
+@torch.no_grad()
+def only_the_first(net, x):
+    kaiming_everywhere(net, x)
+    linear_in_order(net, x)[0].weight.div_(by_hooks(net, x)[0])
+
+
+@torch.no_grad()
+def in_registered_order(net, x):
+    kaiming_everywhere(net, x)
+    for layer in [m for m in net.modules() if isinstance(m, nn.Linear)]:
+        number = linear_in_order(net, x).index(layer)
+        layer.weight /= by_hooks(net, x)[number]
+
+
+def leaves_its_hooks(net, x):
+    def rescale(module, inputs, output):
+        return output / output.std()
+
+    for module in net.modules():
+        if isinstance(module, nn.Linear):
+            init.orthogonal_(module.weight)
+            module.register_forward_hook(rescale)
+
+
+def in_training_mode(net, x):
+    net.train()
+    balance_by_hooks(net, x)
+
+
+def layer_norms_too(net, x):
+    for module in net.modules():
+        if isinstance(module, nn.LayerNorm):
+            init.ones_(module.weight)
+    balance_by_hooks(net, x)
+
+
+def scales_the_input(net, x):
+    x /= x.std()
+    balance_by_hooks(net, x)
+
+
+def other_layers(net, x):
+    for module in net.modules():
+        if isinstance(module, nn.Linear):
+            module.weight = nn.Parameter(torch.randn_like(module.weight))
+    balance_by_hooks(net, x)
+
+
+def normalises(net, x):
+    for name, module in list(net.named_children()):
+        if isinstance(module, nn.Linear):
+            setattr(net, name, nn.Sequential(module, nn.LayerNorm(module.out_features)))
+
+
 RIGHT = {
     "09.1": [root_of_two_over_fan_in, a_gain_over_a_root, from_an_empty_weight],
     "09.2": [by_isinstance, by_hand, through_data],
     "09.3": [by_hooks, population, on_a_copy],
+    "09.4": [balance_by_hooks, balance_one_by_one, balance_by_repetition],
 }
 
 WRONG = {
@@ -418,5 +557,19 @@ WRONG = {
         (registered_order, "the order of computation is asked for"),
         (in_eval_mode, "is in another mode than before"),
         (a_dictionary, "should be a list; it is"),
+    ],
+    "09.4": [
+        (kaiming_everywhere, "and 0.9 to 1.1 is asked for"),
+        (all_at_once, "The layers before it are right"),
+        (without_a_draw, "has a standard deviation of 0.127"),
+        (all_ones, "two rows of 0.weight are equal"),
+        (only_the_first, "The layers before it are right"),
+        (in_registered_order, "0.9 to 1.1"),
+        (leaves_its_hooks, "The hooks of the argument net have changed"),
+        (in_training_mode, "is in another mode than before"),
+        (layer_norms_too, "does not belong to an nn.Linear"),
+        (scales_the_input, "The numbers in the argument x have changed"),
+        (other_layers, "The submodules of the argument net have changed"),
+        (normalises, "The entries of the argument net have changed"),
     ],
 }

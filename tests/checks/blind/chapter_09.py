@@ -381,10 +381,167 @@ def spreads_sequential_only(net, x):
     return out
 
 
+def _visit(net, x, visit):
+    handles = [m.register_forward_hook(visit) for m in net.modules() if isinstance(m, nn.Linear)]
+    try:
+        with torch.no_grad():
+            net(x)
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def balance_functional(net, x):
+    def visit(layer, inputs, output):
+        weight = torch.randn_like(layer.weight)
+        raw = F.linear(inputs[0], weight)
+        layer.weight.copy_(weight / raw.std())
+        if layer.bias is not None:
+            layer.bias.zero_()
+        return raw / raw.std()
+
+    _visit(net, x, visit)
+
+
+def balance_uniform_and_bias(net, x):
+    """keeps small random biases, and centres nothing"""
+
+    def visit(layer, inputs, output):
+        layer.weight.uniform_(-1, 1)
+        if layer.bias is not None:
+            layer.bias.uniform_(-0.01, 0.01)
+        for _ in range(4):
+            layer.weight.div_(F.linear(inputs[0], layer.weight, layer.bias).std())
+        return F.linear(inputs[0], layer.weight, layer.bias)
+
+    _visit(net, x, visit)
+    return net
+
+
+def balance_search(net, x):
+    """bisection on one factor per layer"""
+    order = []
+    _visit(net, x, lambda layer, inputs, output: order.append(layer))
+    for layer in order:
+        nn.init.xavier_uniform_(layer.weight)
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
+    for layer in order:
+        start = layer.weight.detach().clone()
+        low, high = -20.0, 20.0
+        for _ in range(40):
+            middle, seen = (low + high) / 2, []
+            with torch.no_grad():
+                layer.weight.copy_(start * math.exp(middle))
+            handle = layer.register_forward_hook(lambda m, i, o, s=seen: s.append(o.std().item()))
+            with torch.no_grad():
+                net(x)
+            handle.remove()
+            low, high = (middle, high) if seen[0] < 1 else (low, middle)
+
+
+def balance_rms(net, x):
+    """mean square instead of the standard deviation, with a large mean left in the bias"""
+
+    def visit(layer, inputs, output):
+        weight = torch.randn_like(layer.weight)
+        raw = F.linear(inputs[0], weight) + 3 * weight.std()
+        size = raw.square().mean().sqrt()
+        layer.weight.copy_(weight / size)
+        if layer.bias is not None:
+            layer.bias.fill_(float(3 * weight.std() / size))
+        return raw / size
+
+    _visit(net, x, visit)
+
+
+def balance_var(net, x):
+    """divides by the variance"""
+
+    def visit(layer, inputs, output):
+        weight = torch.randn_like(layer.weight)
+        raw = F.linear(inputs[0], weight)
+        layer.weight.copy_(weight / raw.var())
+        return F.linear(inputs[0], layer.weight, layer.bias)
+
+    _visit(net, x, visit)
+
+
+def balance_weights(net, x):
+    """gives the weights, not the outputs, a spread of 1"""
+    for m in net.modules():
+        if isinstance(m, nn.Linear):
+            nn.init.normal_(m.weight)
+
+
+def balance_xavier(net, x):
+    for m in net.modules():
+        if isinstance(m, nn.Linear):
+            nn.init.xavier_normal_(m.weight)
+
+
+def balance_nothing(net, x):
+    with torch.no_grad():
+        net(x)
+
+
+def balance_stale(net, x):
+    """the next layer still sees the output of before"""
+
+    def visit(layer, inputs, output):
+        layer.weight.normal_()
+        if layer.bias is not None:
+            layer.bias.zero_()
+        layer.weight.div_(F.linear(inputs[0], layer.weight).std())
+
+    _visit(net, x, visit)
+
+
+def balance_copies(net, x):
+    """all rows of a weight are the same random row"""
+
+    def visit(layer, inputs, output):
+        layer.weight.copy_(torch.randn(1, layer.in_features).expand_as(layer.weight))
+        if layer.bias is not None:
+            layer.bias.zero_()
+        layer.weight.div_(F.linear(inputs[0], layer.weight).std())
+        return F.linear(inputs[0], layer.weight)
+
+    _visit(net, x, visit)
+
+
+def balance_first_level(net, x):
+    for m in net.children():
+        if isinstance(m, nn.Linear):
+            nn.init.normal_(m.weight)
+            with torch.no_grad():
+                m.weight /= F.linear(x, m.weight).std()
+
+
+def balance_hooks_stay(net, x):
+    for m in net.modules():
+        if isinstance(m, nn.Linear):
+            nn.init.normal_(m.weight)
+            m.register_forward_hook(lambda m, i, o: o / o.std())
+
+
+def balance_new_parameter(net, x):
+    balance_functional(net, x)
+    for m in net.modules():
+        if isinstance(m, nn.Linear):
+            m.weight = nn.Parameter(m.weight.detach().clone())
+
+
+def balance_eval(net, x):
+    net.eval()
+    balance_functional(net, x)
+
+
 RIGHT = {
     "09.1": [std_prod, std_loop, std_library, std_tensor],
     "09.2": [init_plain, init_match, init_by_hand],
     "09.3": [spreads_hooks, spreads_population, spreads_by_hand],
+    "09.4": [balance_functional, balance_uniform_and_bias, balance_search],
 }
 WRONG = {
     "09.1": [
@@ -429,5 +586,18 @@ WRONG = {
         spreads_eval,
         spreads_train_all,
         spreads_sequential_only,
+    ],
+    "09.4": [
+        balance_rms,
+        balance_var,
+        balance_weights,
+        balance_xavier,
+        balance_nothing,
+        balance_stale,
+        balance_copies,
+        balance_first_level,
+        balance_hooks_stay,
+        balance_new_parameter,
+        balance_eval,
     ],
 }
