@@ -9,6 +9,7 @@ from helpers.checks.machinery import (
     Draw,
     Wrong,
     as_function,
+    as_numbers,
     as_tensor,
     call,
     compare,
@@ -378,3 +379,71 @@ def _equal(a: Any, b: Any) -> bool:
         return same(torch.tensor(float(a)), torch.tensor(float(b)), 1e-5)
     except (TypeError, ValueError, RuntimeError):
         return False
+
+
+@exercise(
+    "03.5",
+    hints=(
+        "Which average of many numbers does not care about a fifth of them being wild? And which "
+        "loss belongs to it?",
+        "Either fit with nn.L1Loss, by enough small steps, or take the median of the slopes of "
+        "all pairs of points and then the median of y - w * x.",
+    ),
+)
+def robust_line(answer: Any) -> str:
+    draw = Draw(35)
+    for number, (n, share, wild) in enumerate(
+        ((200, 0.0, 0.0), (300, 0.1, 5.0), (250, 0.2, 30.0), (200, 0.2, -8.0), (300, 0.2, 1e6),
+         (240, 0.2, 2.0))
+    ):  # fmt: skip
+        w, b = draw.uniform(2, low=-3, high=3, dtype=torch.float64).tolist()
+        x = draw.uniform(n, low=-2, high=2, dtype=torch.float64)
+        noise = 0.1 * draw.normal(n, dtype=torch.float64)
+        hit = draw.order(n)[: int(share * n)]
+        y = w * x + b + noise
+        clean = y.clone()
+        y[hit] += wild * draw.uniform(len(hit), low=0.5, high=1.5, dtype=torch.float64)
+        if number % 2:
+            x, y, clean = x.float(), y.float(), clean.float()
+        where = f"for {n} points, of which {len(hit)} are wrong"
+        where += f" by about {wild:g}," if len(hit) else ","
+        found = _line(call(answer, x, y), f"robust_line(x, y), {where}")
+        _compare_line(found, (w, b), _least_squares(x, y), where)
+        order = draw.order(n)
+        again = _line(call(answer, x[order], y[order]), f"robust_line of shuffled points, {where}")
+        require(
+            max(abs(p - q) for p, q in zip(found, again, strict=True)) < 0.02,
+            f"With the same points in another order, robust_line gives ({again[0]:.3f}, "
+            f"{again[1]:.3f}) in place of ({found[0]:.3f}, {found[1]:.3f}), {where[:-1]}.",
+        )
+    return "One point in five may lie as it likes."
+
+
+def _line(result: Any, name: str) -> tuple[float, float]:
+    w, b = as_numbers(result, name, 2)
+    return w, b
+
+
+def _least_squares(x: Tensor, y: Tensor) -> tuple[float, float]:
+    columns = torch.stack([x, torch.ones_like(x)], dim=1).double()
+    w, b = torch.linalg.lstsq(columns, y.double().unsqueeze(1)).solution.flatten().tolist()
+    return w, b
+
+
+def _compare_line(
+    found: tuple[float, float], true: tuple[float, float], squares: tuple[float, float], where: str
+) -> None:
+    errors = [abs(f - t) for f, t in zip(found, true, strict=True)]
+    if max(errors) <= 0.1:
+        return
+    text = f"({found[0]:.3f}, {found[1]:.3f}), and the line has ({true[0]:.3f}, {true[1]:.3f})"
+    if abs(found[0] - true[1]) <= 0.1 and abs(found[1] - true[0]) <= 0.1:
+        raise Wrong("The intercept comes first: return the slope, then the intercept.")
+    scale = 1e-3 * (1 + max(map(abs, squares)))
+    if all(abs(f - s) <= scale for f, s in zip(found, squares, strict=True)):
+        raise Wrong(
+            f"This is the line of least squares, which the wrong points pull away: {where} it is "
+            f"{text}."
+        )
+    part = "slope" if errors[0] > 0.1 else "intercept"
+    raise Wrong(f"The {part} is off by more than 0.1: {where} robust_line gives {text}.")

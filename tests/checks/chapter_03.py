@@ -358,11 +358,104 @@ def both(fit, measure, candidates):
     return min((measure(fit(candidate)), candidate) for candidate in candidates)
 
 
+def medians(x, y):
+    first, second = torch.triu_indices(len(x), len(x), 1)
+    slopes = (y[first] - y[second]) / (x[first] - x[second])
+    w = slopes.median()
+    return w, torch.median(y - w * x)
+
+
+def descent(x, y, loss=F.l1_loss, steps=600, rate=0.2):
+    line = torch.zeros(2, dtype=x.dtype, requires_grad=True)
+    optimizer = torch.optim.Adam([line], lr=rate)
+    for step in range(steps):
+        optimizer.param_groups[0]["lr"] = rate * (1 - step / steps)
+        optimizer.zero_grad()
+        loss(line[0] * x + line[1], y).backward()
+        optimizer.step()
+    return line.detach()
+
+
+def least_absolute(x, y):
+    w, b = descent(x, y)
+    return w.item(), b.item()
+
+
+def huber(x, y):
+    w, b = descent(x, y, lambda p, t: F.huber_loss(p, t, delta=0.2))
+    return [w, b]
+
+
+def reweighted(x, y):
+    columns = torch.stack([x, torch.ones_like(x)], dim=1).double()
+    weights = torch.ones(len(x), dtype=torch.float64)
+    for _ in range(40):
+        squares = columns.T @ (weights[:, None] * columns)
+        line = torch.linalg.solve(squares, columns.T @ (weights * y.double()))
+        weights = 1 / (y - columns @ line).abs().clamp(min=1e-4)
+    return line[0], line[1]
+
+
+def least_squares(x, y):
+    columns = torch.stack([x, torch.ones_like(x)], dim=1)
+    return torch.linalg.lstsq(columns, y[:, None]).solution.flatten().tolist()
+
+
+def mean_of_the_slopes(x, y):
+    first, second = torch.triu_indices(len(x), len(x), 1)
+    w = ((y[first] - y[second]) / (x[first] - x[second])).mean()
+    return w, (y - w * x).mean()
+
+
+def mean_intercept(x, y):
+    w, _ = medians(x, y)
+    return w, (y - w * x).mean()
+
+
+def through_the_origin(x, y):
+    return (y / x).median(), 0.0
+
+
+def intercept_first(x, y):
+    return medians(x, y)[::-1]
+
+
+def neighbours(x, y):
+    w = (y.diff() / x.diff()).median()
+    return w, (y - w * x).median()
+
+
+def first_points(x, y):
+    w = (y[1] - y[0]) / (x[1] - x[0])
+    return w, y[0] - w * x[0]
+
+
+def too_few_steps(x, y):
+    return descent(x, y, steps=5)[0], descent(x, y, steps=5)[1]
+
+
+def no_intercept(x, y):
+    return medians(x, y)[0]
+
+
+def a_cut_at_last(x, y):
+    w, b = least_squares(x, y)
+    errors = (y - w * x - b).abs()
+    kept = errors < errors.quantile(0.95)
+    return least_squares(x[kept], y[kept])
+
+
+def sorts_in_place(x, y):
+    y.copy_(y.clamp(min=y.quantile(0.2), max=y.quantile(0.8)))
+    return least_squares(x, y)
+
+
 RIGHT = {
     "03.1": [as_written, with_mse_loss, by_loops, one_element],
     "03.2": [by_formula, averaged_samples, gradient_by_loops, a_helper_called_grad],
     "03.3": [by_eigvalsh, by_the_spectral_norm, by_power_iteration, complex_eigenvalues],
     "03.4": [by_min, by_a_loop, by_position, by_a_dictionary],
+    "03.5": [medians, least_absolute, huber, reweighted],
 }
 
 WRONG = {
@@ -430,5 +523,18 @@ WRONG = {
         (stops_at_the_first, "returned the first candidate"),
         (returns_nothing, "Does it end with a return statement?"),
         (both, "and the measure is lowest for 2.5"),
+    ],
+    "03.5": [
+        (least_squares, "which the wrong points pull away"),
+        (mean_of_the_slopes, "The slope is off by more than 0.1"),
+        (mean_intercept, "The intercept is off by more than 0.1"),
+        (through_the_origin, "The slope is off by more than 0.1"),
+        (intercept_first, "The intercept comes first"),
+        (neighbours, "in another order"),
+        (first_points, "is off by more than 0.1"),
+        (too_few_steps, "is off by more than 0.1"),
+        (no_intercept, "should be 2 numbers"),
+        (a_cut_at_last, "is off by more than 0.1"),
+        (sorts_in_place, "changed"),
     ],
 }

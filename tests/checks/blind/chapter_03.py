@@ -223,7 +223,94 @@ def wd_sorted(fit, measure, candidates):
     return min(sorted(candidates)[1:], key=lambda c: measure(fit(c)))
 
 
-RIGHT = {"03.1": [a1, a2, a3], "03.2": [b1, b2, b3], "03.3": [c1, c2, c3], "03.4": [d1, d2, d3]}
+def e1(x, y):
+    ws = []
+    for i in range(len(x)):
+        dx = x - x[i]
+        keep = dx != 0
+        ws.append(((y - y[i])[keep] / dx[keep]).median())
+    w = torch.stack(ws).median()
+    return float(w), float((y - w * x).median())
+
+
+def e2(x, y):
+    w = torch.zeros((), dtype=x.dtype, requires_grad=True)
+    b = torch.zeros((), dtype=x.dtype, requires_grad=True)
+    opt = torch.optim.SGD([w, b], lr=0.1)
+    for i in range(1000):
+        if i == 500:
+            opt.param_groups[0]["lr"] = 0.01
+        opt.zero_grad()
+        (w * x + b - y).abs().mean().backward()
+        opt.step()
+    return w, b
+
+
+def e3(x, y):
+    """Trims the worst points again and again."""
+    X = torch.stack([x, torch.ones_like(x)], 1).double()
+    y = y.double()
+    line = torch.tensor(e1(x, y), dtype=torch.float64)
+    for _ in range(10):
+        r = (y - X @ line).abs()
+        keep = r < 3 * 1.48 * r.median()
+        line = torch.linalg.lstsq(X[keep], y[keep, None]).solution[:, 0]
+    return line
+
+
+def we_ls(x, y):
+    w = ((x - x.mean()) * (y - y.mean())).sum() / ((x - x.mean()) ** 2).sum()
+    return w, y.mean() - w * x.mean()
+
+
+def we_swapped(x, y):
+    w, b = e1(x, y)
+    return b, w
+
+
+def we_mean_b(x, y):
+    w, _ = e1(x, y)
+    return w, (y - w * x).mean()
+
+
+def we_slow(x, y):
+    w = torch.zeros(2, dtype=x.dtype, requires_grad=True)
+    for _ in range(100):
+        (g,) = torch.autograd.grad((w[0] * x + w[1] - y).abs().mean(), w)
+        w = (w - 0.001 * g).detach().requires_grad_()
+    return w[0].item(), w[1].item()
+
+
+def we_clip(x, y):
+    return we_ls(x, y.clamp(-10, 10))
+
+
+def we_w_only(x, y):
+    return e1(x, y)[0]
+
+
+def we_huber_wide(x, y):
+    line = torch.zeros(2, dtype=x.dtype, requires_grad=True)
+    opt = torch.optim.Adam([line], lr=0.05)
+    for _ in range(500):
+        opt.zero_grad()
+        F.huber_loss(line[0] * x + line[1], y, delta=50.0).backward()
+        opt.step()
+    return line[0], line[1]
+
+
+def we_inverse(x, y):
+    w, b = e1(y, x)
+    return w, b
+
+
+RIGHT = {
+    "03.1": [a1, a2, a3],
+    "03.2": [b1, b2, b3],
+    "03.3": [c1, c2, c3],
+    "03.4": [d1, d2, d3],
+    "03.5": [e1, e2, e3],
+}
 WRONG = {
     "03.1": [wa_l1, wa_meanw, wa_sum, wa_norm, wa_half, wa_det, wa_item, wa_rmse, wa_nopen],
     "03.2": [wb_no2, wb_non, wb_up, wb_inpl, wb_grad, wb_d, wb_auto, wb_sgn, wb_norate],
@@ -239,4 +326,5 @@ WRONG = {
         wd_first,
         wd_sorted,
     ],
+    "03.5": [we_ls, we_swapped, we_mean_b, we_slow, we_clip, we_w_only, we_huber_wide, we_inverse],
 }
