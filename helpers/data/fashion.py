@@ -1,5 +1,6 @@
 """Fashion-MNIST: the part that comes with the package, and the original files."""
 
+import lzma
 import os
 import zipfile
 import zlib
@@ -33,7 +34,7 @@ _DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 
 
 def fashion_mnist(
-    split: Literal["train", "test"],
+    split: Literal["train", "test", "fresh"],
     *,
     full: bool = False,
     root: str | os.PathLike | None = None,
@@ -46,6 +47,8 @@ def fashion_mnist(
 
     Args:
         split: ``"train"`` (10,000 images, 60,000 with ``full``) or ``"test"`` (2,000 or 10,000).
+            ``"fresh"``: 2,000 other test images, 200 of each class, drawn by a seed, that only the
+            last chapter opens, once; not with ``full``.
         full: Take all images from the original files. They are looked for in ``root``, or else
             where Debian's package ``dataset-fashion-mnist`` puts them, or else in
             ``~/.cache/pytorch-executed``.
@@ -64,8 +67,9 @@ def fashion_mnist(
 
     Source: Xiao, Rasul and Vollgraf, Fashion-MNIST, arXiv:1708.07747 (MIT licence).
     """
-    if split not in _FASHION_PREFIX:
-        raise ValueError(f"split must be 'train' or 'test', got {split!r}")
+    if split not in (*_FASHION_PREFIX, *([] if full else ["fresh"])):
+        allowed = "'train' or 'test'" if full else "'train', 'test' or 'fresh'"
+        raise ValueError(f"split must be {allowed}, got {split!r}")
     if not full:
         if root is not None or download:
             raise ValueError("root and download go with full=True; the bundled part needs neither")
@@ -77,12 +81,20 @@ def fashion_mnist(
 
 
 def _bundled_fashion_mnist(split: str) -> tuple[Tensor, Tensor]:
-    with as_file(files("helpers") / "assets" / "fashion_mnist.npz") as path:
+    name = "fashion_mnist_fresh.npz" if split == "fresh" else "fashion_mnist.npz"
+    with as_file(files("helpers") / "assets" / name) as path:
         try:
             # An open file, since np.load itself leaves a damaged one open.
             with open(path, "rb") as file, np.load(file) as arrays:
                 images, labels = arrays[f"{split}_images"], arrays[f"{split}_labels"]
-        except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        except (
+            ValueError,
+            KeyError,
+            EOFError,
+            zipfile.BadZipFile,
+            zlib.error,
+            lzma.LZMAError,
+        ) as error:
             raise ValueError(
                 f"{path} is damaged ({error}). Install the package again, or restore the file "
                 "with git."

@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+import re
 import subprocess
 import sys
 from importlib.metadata import files as installed_files
@@ -15,7 +16,7 @@ from torchvision.datasets import FashionMNIST
 from helpers import data, files
 from helpers.data import fashion
 from tests.helpers.test_files import idx
-from tests.notebooks import ROOT
+from tests.notebooks import PATHS, ROOT
 
 SCRIPT = ROOT / "book" / "tools" / "pack_fashion_mnist.py"
 _spec = importlib.util.spec_from_file_location("pack_fashion_mnist", SCRIPT)
@@ -25,8 +26,9 @@ _spec.loader.exec_module(packing)
 CHECKSUMS = {
     "train": "8011080c952628f2",
     "test": "788913f16e63dd28",
+    "fresh": "d9c831817a00b024",
 }
-SIZES = {"train": 10_000, "test": 2_000}
+SIZES = {"train": 10_000, "test": 2_000, "fresh": 2_000}
 
 
 def checksum(*tensors):
@@ -42,14 +44,21 @@ def test_the_bundled_part(split):
     assert checksum(images, labels) == CHECKSUMS[split]
 
 
-def test_no_image_is_in_both_sets():
-    seen = {image.numpy().tobytes() for image in data.fashion_mnist("train")[0]}
-    assert not any(image.numpy().tobytes() in seen for image in data.fashion_mnist("test")[0])
+def test_no_image_is_in_two_sets():
+    train, test, fresh = (
+        {image.numpy().tobytes() for image in data.fashion_mnist(split)[0]} for split in SIZES
+    )
+    assert not (train & test or train & fresh or test & fresh)
+
+
+def test_only_the_last_chapter_opens_the_fresh_images():
+    users = [path.stem for path in PATHS if re.search(r'\(\\?"fresh', path.read_text("utf-8"))]
+    assert users == ["26_capstone"]
 
 
 def test_the_bundled_part_is_small_and_has_its_licence_beside_it():
     assets = ROOT / "helpers" / "assets"
-    assert (assets / "fashion_mnist.npz").stat().st_size <= 6_000_000
+    assert sum(path.stat().st_size for path in assets.glob("fashion_mnist*")) <= 6_000_000
     licence = (assets / "fashion_mnist.LICENSE").read_text(encoding="utf-8")
     assert "MIT License" in licence and "Zalando" in licence
 
@@ -76,9 +85,14 @@ def test_a_bundle_with_a_flipped_byte_is_named(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("split", ["validation", "Train", "", None, 0])
 def test_an_unknown_split_is_named(split):
-    with pytest.raises(ValueError, match="'train' or 'test'") as caught:
+    with pytest.raises(ValueError, match="'train', 'test' or 'fresh'") as caught:
         data.fashion_mnist(split)
     assert repr(split) in str(caught.value)
+
+
+def test_the_fresh_images_are_bundled_only():
+    with pytest.raises(ValueError, match="'train' or 'test', got 'fresh'"):
+        data.fashion_mnist("fresh", full=True)
 
 
 @pytest.mark.parametrize("options", [{"root": "somewhere"}, {"download": True}])
@@ -247,24 +261,33 @@ def test_a_damaged_file_of_debian_is_left_alone_and_fetched_into_the_cache(
 
 def test_packing_takes_the_first_of_each_class_in_order(tmp_path, monkeypatch):
     arrays = originals(tmp_path, monkeypatch)
-    target = tmp_path / "packed.npz"
-    packing.pack(tmp_path, target, {"train": 4, "test": 2})
-    with np.load(target) as packed:
-        for split, count in (("train", 4), ("test", 2)):
+    packing.pack(tmp_path, tmp_path, {"train": 4, "test": 1})
+    with np.load(tmp_path / "fashion_mnist.npz") as packed:
+        for split, count in (("train", 4), ("test", 1)):
             images, labels = arrays[split]
             chosen = [i for i in range(len(labels)) if (labels[:i] == labels[i]).sum() < count]
             assert np.array_equal(packed[f"{split}_labels"], labels[chosen])
             assert np.array_equal(packed[f"{split}_images"], images[chosen])
-    first = target.read_bytes()
-    packing.pack(tmp_path, target, {"train": 4, "test": 2})
-    assert target.read_bytes() == first
+    with np.load(tmp_path / "fashion_mnist_fresh.npz") as fresh:
+        images, labels = arrays["test"]
+        others = [image for image, i in zip(images, range(len(labels)), strict=True)
+                  if i not in chosen]  # fmt: skip
+        assert np.bincount(fresh["fresh_labels"]).tolist() == [1] * 10
+        assert all(any((image == other).all() for other in others)
+                   for image in fresh["fresh_images"])  # fmt: skip
+    files = ["fashion_mnist.npz", "fashion_mnist_fresh.npz"]
+    first = [(tmp_path / name).read_bytes() for name in files]
+    packing.pack(tmp_path, tmp_path, {"train": 4, "test": 1})
+    assert [(tmp_path / name).read_bytes() for name in files] == first
 
 
 def test_packing_too_few_images_names_the_class(tmp_path, monkeypatch):
     originals(tmp_path, monkeypatch)
     with pytest.raises(ValueError, match="class 'T-shirt/top' needs 7 images, the file has 6"):
-        packing.pack(tmp_path, tmp_path / "packed.npz", {"train": 7, "test": 2})
-    assert not (tmp_path / "packed.npz").exists()
+        packing.pack(tmp_path, tmp_path, {"train": 7, "test": 1})
+    with pytest.raises(ValueError, match="class 'T-shirt/top' needs 4 images, the file has 3"):
+        packing.pack(tmp_path, tmp_path, {"train": 4, "test": 2})
+    assert not list(tmp_path.glob("*.npz"))
 
 
 def test_packing_without_the_files_is_an_error_of_one_line(tmp_path):
