@@ -95,6 +95,7 @@ def header_line(docname: str, config) -> str:
     repository = options["repository_url"].removeprefix("https://github.com/")
     branch = options["repository_branch"]
     colab = f"https://colab.research.google.com/github/{repository}/blob/{branch}/{docname}.ipynb"
+    kaggle = f"https://kaggle.com/kernels/welcome?src={options['repository_url']}/blob/{branch}/{docname}.ipynb"
     source = f"../_sources/{docname}.ipynb"
     text = (
         f"{max(1, round(words / WORDS_A_MINUTE))} min to read · about {run['seconds']} s to run · "
@@ -104,7 +105,8 @@ def header_line(docname: str, config) -> str:
     return (
         f'<div class="chapter-line"><p>{html.escape(text)}</p><p>'
         f'<a class="chapter-button" href="{html.escape(colab)}">Open in Colab</a> '
-        f'<a class="chapter-button" href="{source}" download>Download the notebook</a></p></div>'
+        f'<a class="chapter-button" href="{html.escape(kaggle)}">Open in Kaggle</a> '
+        f'<a class="chapter-button" href="{source}" download="">Download the notebook</a></p></div>'
     )
 
 

@@ -18,6 +18,7 @@ PATHS = [ROOT / f"{file}.ipynb" for file in FILES if file.startswith("notebooks/
 IDS = [path.stem for path in PATHS]
 PAGES = [f"book/{name}.html" for name in BOOK] + [f"notebooks/{name}.html" for name in IDS]
 SOURCES = ("book", "notebooks", "helpers")
+PATIENCE = 300_000  # milliseconds: a machine ten times slower meets it as well
 
 
 def is_current() -> bool:
@@ -58,3 +59,32 @@ def site():
 def browser():
     with chromium() as browser:
         yield browser
+
+
+@pytest.fixture
+def open_page(browser, site):
+    """Opens a page; afterwards nothing may have failed or gone to another host."""
+    contexts, troubles = [], []
+
+    def open_it(path, route=None):
+        context = browser.new_context(
+            color_scheme="light", viewport={"width": 1280, "height": 900}, reduced_motion="reduce"
+        )
+        contexts.append(context)
+        context.set_default_timeout(PATIENCE)
+        page = context.new_page()
+        host = "http://book.test" if route else site
+        if route:
+            page.route("**/*", route)
+        page.on("request", lambda r: r.url.startswith((host, "data:")) or troubles.append(r.url))
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        if not route:
+            page.on("console", lambda m: m.type == "error" and troubles.append(m.text))
+            page.on("response", lambda r: r.status >= 400 and troubles.append(r.url))
+        page.goto(f"{host}/{path}")
+        return page
+
+    yield open_it
+    for context in contexts:
+        context.close()
+    assert not troubles

@@ -8,9 +8,8 @@ import yaml
 from playwright.sync_api import expect
 
 from tests.notebooks import ROOT, code_cells, read, tags
-from tests.site.conftest import IDS, PAGES, PATHS, SITE
+from tests.site.conftest import IDS, PAGES, PATHS, PATIENCE, SITE
 
-PATIENCE = 300_000  # milliseconds: a machine ten times slower meets it as well
 expect.set_options(timeout=PATIENCE)
 AXE = (ROOT / "tests" / "site" / "vendor" / "axe.min.js").read_text(encoding="utf-8")
 # Both schemes and both widths: what axe finds depends on each, and on no pair of them.
@@ -26,35 +25,6 @@ SCROLLING_BOXES = """() => [...document.querySelectorAll(
     (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight))"""
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def open_page(browser, site):
-    """Opens a page; afterwards nothing may have failed or gone to another host."""
-    contexts, troubles = [], []
-
-    def open_it(path, route=None):
-        context = browser.new_context(
-            color_scheme="light", viewport={"width": 1280, "height": 900}, reduced_motion="reduce"
-        )
-        contexts.append(context)
-        context.set_default_timeout(PATIENCE)
-        page = context.new_page()
-        host = "http://book.test" if route else site
-        if route:
-            page.route("**/*", route)
-        page.on("request", lambda r: r.url.startswith((host, "data:")) or troubles.append(r.url))
-        page.on("pageerror", lambda error: troubles.append(str(error)))
-        if not route:
-            page.on("console", lambda m: m.type == "error" and troubles.append(m.text))
-            page.on("response", lambda r: r.status >= 400 and troubles.append(r.url))
-        page.goto(f"{host}/{path}")
-        return page
-
-    yield open_it
-    for context in contexts:
-        context.close()
-    assert not troubles
 
 
 def faults_in_all_looks(page):
