@@ -9,6 +9,7 @@ saved).
 import argparse
 import json
 import math
+import platform
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -66,7 +67,12 @@ def build_parser() -> argparse.ArgumentParser:
     add("--batch-size", type=positive(int), default=64, help="images in a batch")
     add("--images", type=positive(int), default=8500, help="how many training images to use")
     add("--device", choices=["auto", "cpu", "cuda"], default="auto", help="where to compute")
-    add("--precision", choices=["float32", "bfloat16"], default="float32", help="of the forward")
+    add(
+        "--precision",
+        choices=["float32", "bfloat16"],
+        default="float32",
+        help="of the forward pass",
+    )
     add("--augment", action=argparse.BooleanOptionalAction, default=False, help="mirror at random")
     add("--seed", type=int, default=0, help="seed of all generators")
     add("--resume", action=argparse.BooleanOptionalAction, default=False,
@@ -253,12 +259,24 @@ def _run(options: argparse.Namespace) -> int:
             save(epoch + 1, 0)
             print("epoch {}: loss {loss:.3f}, validation accuracy {accuracy:.3f}".format(
                 epoch + 1, **history[-1]), flush=True)  # fmt: skip
-    result = {"settings": _settings(options), "device": device.type, "history": history}
+    versions = {"python": platform.python_version(), "torch": torch.__version__}
+    result = {"settings": _settings(options), "device": device.type, "versions": versions}
+    result["history"] = history
     write_atomically(options.output / "result.json", json.dumps(result, indent=2).encode() + b"\n")
     return 0
 
 
-def _main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command; returns its exit status.
+
+    0 is success, 1 a failure on the way, 130 an interrupt after which ``--resume`` goes on.
+
+    Args:
+        argv: Arguments without the program's name; those of the process by default.
+
+    Raises:
+        SystemExit: An argument is wrong (status 2).
+    """
     options = read_options(argv)
     try:
         if options.device == "cuda" and not torch.cuda.is_available():
@@ -271,4 +289,4 @@ def _main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(_main())
+    sys.exit(main())

@@ -9,7 +9,7 @@ import torch
 
 from helpers.checkpoints import load_checkpoint
 from helpers.data import fashion_mnist
-from helpers.train import _main, read_options
+from helpers.train import main, read_options
 
 SHORT = ["--model", "linear", "--images", "600", "--epochs", "2", "--device", "cpu"]
 
@@ -101,7 +101,7 @@ def test_the_command_line_takes_back_a_switch_of_the_file(tmp_path):
 @pytest.mark.parametrize("schedule", ["constant", "cosine", "one-cycle"])
 def test_every_choice_runs(tmp_path, capsys, model, optimizer, schedule):
     arguments = ["--model", model, "--optimizer", optimizer, "--schedule", schedule]
-    assert _main([str(tmp_path), *arguments, "--images", "100", "--epochs", "1"]) == 0
+    assert main([str(tmp_path), *arguments, "--images", "100", "--epochs", "1"]) == 0
     assert "epoch 1: loss" in capsys.readouterr().out
     result = json.loads((tmp_path / "result.json").read_text())
     assert result["settings"]["schedule"] == schedule
@@ -110,7 +110,7 @@ def test_every_choice_runs(tmp_path, capsys, model, optimizer, schedule):
 
 def test_half_precision_and_mirroring_run(tmp_path):
     arguments = [str(tmp_path), *SHORT, "--precision", "bfloat16", "--augment"]
-    assert _main(arguments) == 0
+    assert main(arguments) == 0
 
 
 def test_accuracy_is_of_held_out_training_images_and_the_test_images_stay_closed(
@@ -123,7 +123,7 @@ def test_accuracy_is_of_held_out_training_images_and_the_test_images_stay_closed
         return fashion_mnist(split)
 
     monkeypatch.setattr("helpers.train.fashion_mnist", watched)
-    assert _main([str(tmp_path), *SHORT]) == 0
+    assert main([str(tmp_path), *SHORT]) == 0
     assert opened == ["train"]
     state = load_checkpoint(tmp_path / "checkpoint.pt")["model"]
     images, labels = fashion_mnist("train")
@@ -134,33 +134,33 @@ def test_accuracy_is_of_held_out_training_images_and_the_test_images_stay_closed
 
 
 def test_more_images_than_there_are(tmp_path, capsys):
-    assert _main([str(tmp_path), "--images", "8501"]) == 1
+    assert main([str(tmp_path), "--images", "8501"]) == 1
     assert "--images must be at most 8500, got 8501" in capsys.readouterr().err
 
 
 def test_no_cuda_is_told(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert _main([str(tmp_path), "--device", "cuda"]) == 1
+    assert main([str(tmp_path), "--device", "cuda"]) == 1
     assert "--device cuda: there is no CUDA device" in capsys.readouterr().err
 
 
 def test_resuming_nothing_or_something_else_is_refused(tmp_path, capsys):
-    assert _main([str(tmp_path), *SHORT, "--resume"]) == 1
+    assert main([str(tmp_path), *SHORT, "--resume"]) == 1
     assert "there is no checkpoint" in capsys.readouterr().err
-    assert _main([str(tmp_path), *SHORT]) == 0
-    assert _main([str(tmp_path), *SHORT, "--lr", "1", "--seed", "5", "--resume"]) == 1
+    assert main([str(tmp_path), *SHORT]) == 0
+    assert main([str(tmp_path), *SHORT, "--lr", "1", "--seed", "5", "--resume"]) == 1
     assert "had other values of: lr, seed" in capsys.readouterr().err
 
 
 def test_a_loss_that_explodes_ends_the_run(tmp_path, capsys):
     arguments = [str(tmp_path), "--optimizer", "sgd", "--lr", "1e30", "--images", "640"]
-    assert _main(arguments) == 1
+    assert main(arguments) == 1
     assert "lower --lr" in capsys.readouterr().err
 
 
 def test_an_output_that_is_a_file(tmp_path, capsys):
     (tmp_path / "taken").write_text("")
-    assert _main([str(tmp_path / "taken"), *SHORT]) == 1
+    assert main([str(tmp_path / "taken"), *SHORT]) == 1
     assert "taken" in capsys.readouterr().err
 
 
@@ -179,7 +179,7 @@ def test_interrupted_and_resumed_equals_unbroken(tmp_path):
         "    if len(steps) == 70: os.kill(os.getpid(), signal.SIGINT)\n"
         "    return step(*given, **named)\n"
         "optim.AdamW.step = counted\n"
-        "sys.exit(train._main(sys.argv[1:]))"
+        "sys.exit(train.main(sys.argv[1:]))"
     )
     broken = [str(tmp_path / "broken"), *arguments]
     process = subprocess.run(
@@ -207,9 +207,9 @@ def test_a_checkpoint_is_read_on_the_cpu_whatever_the_device(tmp_path, monkeypat
         asked.append(options["map_location"])
         return real(*arguments, **options)
 
-    assert _main([str(tmp_path), *SHORT]) == 0
+    assert main([str(tmp_path), *SHORT]) == 0
     # The CPU under its other name stands in for a GPU: it computes, and is not called "cpu".
     monkeypatch.setattr("helpers.train._device", lambda name: torch.device("cpu:0"))
     monkeypatch.setattr(torch, "load", watched)
-    assert _main([str(tmp_path), *SHORT, "--resume"]) == 0
+    assert main([str(tmp_path), *SHORT, "--resume"]) == 0
     assert asked == ["cpu"]
