@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from helpers.checks.machinery import (
     Draw,
     as_float,
+    as_pair,
     as_tensor,
     call,
     compare,
@@ -301,3 +302,87 @@ def _tell_border(found: Tensor, expected: Tensor, masks: Tensor, name: str) -> N
         },
         hint="1 stands for True here: one of the eight neighbours is of the other class.",
     )
+
+
+@exercise(
+    "13.4",
+    hints=(
+        "Whatever moves a pixel of the picture must move the same pixel of the mask: draw once, "
+        "and use what was drawn twice. What changes colours alone is not for the mask.",
+        "Go through the pairs of a batch. torch.rand(()) < 0.5 decides about picture.flip(-1) and "
+        "mask.flip(-1), or torch.roll moves both. Keep the dtypes, and clamp the pictures.",
+    ),
+)
+def vary(answer: Any) -> str:
+    draw = Draw(4)
+    changed = moved = 0
+    for size in ((16, 48, 48), (12, 40, 56), (1, 48, 48), (16, 48, 48)):
+        masks = _blobs(draw, *size)
+        level = 0.25 + 0.5 * masks + draw.uniform(*size, low=-0.04, high=0.04)
+        pictures = level.unsqueeze(1)
+        result = call(answer, pictures, masks)
+        new, new_masks = as_pair(result, "vary(pictures, masks)", "the pictures", "the masks")
+        kind = f"for pictures of shape {tuple(pictures.shape)},"
+        new = as_tensor(new, f"The first result, {kind}", tuple(pictures.shape), dtype="float")
+        new_masks = as_tensor(new_masks, f"The second result, {kind}", size, dtype=torch.int64)
+        new, new_masks = new.detach(), new_masks.detach()
+        require(new.dtype == torch.float32, "The pictures should keep their dtype, float32.")
+        require(
+            bool(((new >= 0) & (new <= 1)).all()),
+            f"The new pictures reach from {new.min():.2f} to {new.max():.2f}: clamp them to "
+            "[0, 1].",
+        )
+        require(
+            bool(((new_masks == 0) | (new_masks == 1)).all()),
+            "The new masks hold other numbers than 0 and 1.",
+        )
+        fits = [_fit(a[0], b) for a, b in zip(new, new_masks, strict=True)]
+        fits = [fit for fit in fits if fit is not None]
+        require(
+            len(fits) * 2 >= len(masks) and sum(fits) / max(len(fits), 1) > 0.9,
+            "The new masks do not fit the new pictures: garments lie where the mask says ground. "
+            "Each mask must be moved as its picture is.",
+        )
+        changed += int((new != pictures).flatten(1).any(1).sum())
+        moved += int((new_masks != masks).flatten(1).any(1).sum())
+    require(changed > 0, "The pictures come back as they were: change them.")
+    require(moved > 0, "No mask has changed: at least one change should move pixels.")
+    picture = _blobs(draw, 1, 48, 48)
+    same = 0.2 + 0.6 * picture.float().expand(24, -1, -1).unsqueeze(1).clone()
+    group = picture.expand(24, -1, -1).clone()
+    first, second = (_masks(call(answer, same.clone(), group.clone())) for _ in range(2))
+    apart = sum(not torch.equal(first[0], other) for other in first[1:])
+    require(
+        apart > 0,
+        "24 equal pictures in one batch were all changed alike: draw for each picture on its own.",
+    )
+    require(
+        not torch.equal(first, second),
+        "Two calls with the same pictures give the same result: draw anew each time.",
+    )
+    return "Twice the pictures, and every mask still fits."
+
+
+def _blobs(draw: Draw, count: int, height: int, width: int) -> Tensor:
+    """Makes masks of an L in one corner region, which no flip or turn leaves as it is."""
+    masks = torch.zeros(count, height, width, dtype=torch.int64)
+    for mask in masks:
+        top, left = (int(draw.integers(10, 16)) for _ in range(2))
+        mask[top : top + 16, left : left + 6] = 1
+        mask[top + 11 : top + 16, left : left + 14] = 1
+    return masks
+
+
+def _masks(result: Any) -> Tensor:
+    return as_pair(result, "vary(pictures, masks)", "the pictures", "the masks")[1]
+
+
+def _fit(picture: Tensor, mask: Tensor) -> float | None:
+    """Returns how often a pixel of the mask differs from one outside in the same direction."""
+    inside, outside = picture[mask == 1], picture[mask == 0]
+    if len(inside) < 20 or len(outside) < 20:
+        return None
+    above = (inside[:, None] > outside[None, ::3]).float().mean()
+    equal = (inside[:, None] == outside[None, ::3]).float().mean()
+    share = (above + equal / 2).item()
+    return max(share, 1 - share)

@@ -354,13 +354,146 @@ def the_first_picture(mask):
     return two_poolings(mask[:1])
 
 
+def flips_each_pair(pictures, masks):
+    new = [
+        (x.flip(-1), y.flip(-1)) if torch.rand(()) < 0.5 else (x, y)
+        for x, y in zip(pictures, masks, strict=True)
+    ]
+    return torch.stack([x for x, _ in new]), torch.stack([y for _, y in new])
+
+
+def rolls_and_dims(pictures, masks):
+    pictures, masks = pictures.clone(), masks.clone()
+    for i in range(len(pictures)):
+        by = tuple(torch.randint(-5, 6, (2,)).tolist())
+        pictures[i, 0] = pictures[i, 0].roll(by, (0, 1))
+        masks[i] = masks[i].roll(by, (0, 1))
+    factor = 0.7 + 0.3 * torch.rand(len(pictures), 1, 1, 1)
+    return [pictures * factor, masks]
+
+
+def affine_and_noise(pictures, masks):
+    n = len(pictures)
+    theta = torch.zeros(n, 2, 3)
+    theta[:, 0, 0] = torch.where(torch.rand(n) < 0.5, -1.0, 1.0)
+    theta[:, 1, 1] = 0.8 + 0.3 * torch.rand(n)
+    theta[:, :, 2] = 0.3 * torch.rand(n, 2) - 0.15
+    grid = F.affine_grid(theta, pictures.shape, align_corners=False)
+    x = F.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
+    y = F.grid_sample(
+        masks[:, None].float(), grid, "nearest", padding_mode="border", align_corners=False
+    )
+    x = (x + 0.05 * torch.randn_like(x)).clamp(0, 1)
+    return x, y[:, 0].long()
+
+
+def inverts_some(pictures, masks):
+    x, y = flips_each_pair(pictures, masks)
+    invert = torch.rand(len(x), 1, 1, 1) < 0.3
+    return torch.where(invert, 1 - x, x), y
+
+
+def comes_back(pictures, masks):
+    return pictures.clone(), masks.clone()
+
+
+def only_the_pictures(pictures, masks):
+    return flips_each_pair(pictures, masks)[0], masks
+
+
+def only_the_masks(pictures, masks):
+    return pictures, flips_each_pair(pictures, masks)[1]
+
+
+def draws_twice(pictures, masks):
+    return flips_each_pair(pictures, masks)[0], flips_each_pair(pictures, masks)[1]
+
+
+def only_brightness(pictures, masks):
+    return pictures * (0.5 + 0.5 * torch.rand(len(pictures), 1, 1, 1)), masks
+
+
+def flips_all(pictures, masks):
+    return pictures.flip(-1), masks.flip(-1)
+
+
+def one_draw_a_batch(pictures, masks):
+    down, right = torch.randint(-8, 9, (2,)).tolist()
+    return pictures.roll((down, right), (2, 3)), masks.roll((down, right), (1, 2))
+
+
+def flips_every_second(pictures, masks):
+    x, y = pictures.clone(), masks.clone()
+    x[::2], y[::2] = x[::2].flip(-1), y[::2].flip(-1)
+    return x, y
+
+
+def not_clamped(pictures, masks):
+    x, y = flips_each_pair(pictures, masks)
+    return x * 1.5, y
+
+
+def soft_masks(pictures, masks):
+    x, y = flips_each_pair(pictures, masks)
+    return x, F.avg_pool2d(y[:, None].float(), 3, 1, 1)[:, 0]
+
+
+def masks_of_255(pictures, masks):
+    x, y = flips_each_pair(pictures, masks)
+    return x, y * 255
+
+
+def masks_with_channel(pictures, masks):
+    x, y = flips_each_pair(pictures, masks)
+    return x, y[:, None]
+
+
+def pictures_alone(pictures, masks):
+    return flips_each_pair(pictures, masks)[0]
+
+
+def changes_in_place(pictures, masks):
+    x, y = flips_each_pair(pictures, masks)
+    pictures.copy_(x)
+    masks.copy_(y)
+    return pictures, masks
+
+
+def turns_by_a_quarter(pictures, masks):
+    return pictures.transpose(2, 3), masks.transpose(1, 2)
+
+
+def smaller(pictures, masks):
+    x, y = flips_each_pair(pictures, masks)
+    return x[:, :, 4:-4, 4:-4], y[:, 4:-4, 4:-4]
+
+
 RIGHT = {
+    "13.4": [flips_each_pair, rolls_and_dims, affine_and_noise, inverts_some],
     "13.1": [two_masks, numpy_sets, sum_minus_intersection, pixel_by_pixel],
     "13.2": [pads, into_zeros, concatenated, zero_pad_module],
     "13.3": [two_poolings, slices, replicated, convolved, reflected],
 }
 
 WRONG = {
+    "13.4": [
+        (comes_back, "come back as they were"),
+        (only_the_pictures, "do not fit the new pictures"),
+        (only_the_masks, "do not fit the new pictures"),
+        (draws_twice, "do not fit the new pictures"),
+        (only_brightness, "at least one change should move pixels"),
+        (flips_all, "all changed alike"),
+        (one_draw_a_batch, "all changed alike"),
+        (flips_every_second, "give the same result"),
+        (not_clamped, "clamp them to [0, 1]"),
+        (soft_masks, "has dtype float32, and int64 is asked for"),
+        (masks_of_255, "hold other numbers than 0 and 1"),
+        (masks_with_channel, "has shape (16, 1, 48, 48)"),
+        (pictures_alone, "the pictures"),
+        (changes_in_place, "The numbers in the argument pictures have changed"),
+        (turns_by_a_quarter, "has shape (12, 1, 56, 40)"),
+        (smaller, "has shape (16, 1, 40, 40)"),
+    ],
     "13.1": [
         (iou_tensor, "should be a Python float, and it is a tensor"),
         (dice, "That is Dice"),

@@ -324,12 +324,98 @@ def border_across_batch(mask):
     return (F.max_pool3d(m, 3, 1, 1) != -F.max_pool3d(-m, 3, 1, 1))[0, 0]
 
 
+def vary_loop(pictures, masks):
+    xs, ys = [], []
+    for x, y in zip(pictures, masks, strict=True):
+        if torch.rand(1).item() < 0.5:
+            x, y = x.flip(1), y.flip(0)
+        if torch.rand(1).item() < 0.5:
+            x, y = x.flip(2), y.flip(1)
+        xs.append(x)
+        ys.append(y)
+    return torch.stack(xs), torch.stack(ys)
+
+
+def vary_where(pictures, masks):
+    """without a loop"""
+    coin = torch.rand(len(pictures)) < 0.5
+    x = torch.where(coin[:, None, None, None], pictures.flip(3), pictures)
+    y = torch.where(coin[:, None, None], masks.flip(2), masks)
+    return (x + torch.randn_like(x) * 0.02).clamp(0, 1), y
+
+
+def vary_crop(pictures, masks):
+    """crops and enlarges"""
+    n, _, h, w = pictures.shape
+    x, y = torch.empty_like(pictures), torch.empty_like(masks)
+    for i in range(n):
+        t, b = (int(torch.randint(0, s // 8 + 1, ())) for s in (h, w))
+        sub = pictures[i : i + 1, :, t : t + h - h // 8, b : b + w - w // 8]
+        x[i] = F.interpolate(sub, (h, w), mode="bilinear")[0]
+        sub = masks[i : i + 1, None, t : t + h - h // 8, b : b + w - w // 8].float()
+        y[i] = F.interpolate(sub, (h, w), mode="nearest")[0, 0].long()
+    return x, y
+
+
+def vary_picture_only(pictures, masks):
+    coin = torch.rand(len(pictures)) < 0.5
+    return torch.where(coin[:, None, None, None], pictures.flip(3), pictures), masks
+
+
+def vary_other_axis(pictures, masks):
+    coin = torch.rand(len(pictures)) < 0.5
+    x = torch.where(coin[:, None, None, None], pictures.flip(3), pictures)
+    return x, torch.where(coin[:, None, None], masks.flip(1), masks)
+
+
+def vary_noise(pictures, masks):
+    return (pictures + 0.1 * torch.randn_like(pictures)).clamp(0, 1), masks
+
+
+def vary_whole_batch(pictures, masks):
+    if torch.rand(1) < 0.5:
+        return pictures.flip(3), masks.flip(2)
+    return pictures.flip(2), masks.flip(1)
+
+
+def vary_seeded(pictures, masks):
+    g = torch.Generator().manual_seed(0)
+    coin = torch.rand(len(pictures), generator=g) < 0.5
+    x = torch.where(coin[:, None, None, None], pictures.flip(3), pictures)
+    return x, torch.where(coin[:, None, None], masks.flip(2), masks)
+
+
+def vary_overflows(pictures, masks):
+    x, y = vary_loop(pictures, masks)
+    return x + 0.5, y
+
+
+def vary_float_masks(pictures, masks):
+    x, y = vary_loop(pictures, masks)
+    return x, y.float()
+
+
+def vary_shuffles(pictures, masks):
+    return pictures[torch.randperm(len(pictures))], masks
+
+
 RIGHT = {
+    "13.4": [vary_loop, vary_where, vary_crop],
     "13.1": [iou_logic, iou_counts, iou_sets, iou_minmax],
     "13.2": [pad_functional, pad_canvas, pad_cat],
     "13.3": [border_pool, border_shifts, border_conv, border_unfold],
 }
 WRONG = {
+    "13.4": [
+        vary_picture_only,
+        vary_other_axis,
+        vary_noise,
+        vary_whole_batch,
+        vary_seeded,
+        vary_overflows,
+        vary_float_masks,
+        vary_shuffles,
+    ],
     "13.1": [
         iou_tensor,
         iou_zero_absent,
