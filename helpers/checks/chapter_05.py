@@ -59,7 +59,7 @@ def fit_into(answer: Any) -> str:
             hint=f"fit_into(image, {sizes[1] - 1}) returned something, though even quality 1 needs "
             f"{sizes[1]} bytes: raise ValueError.",
         )
-    return "Every byte is used."
+    return "No higher quality fits."
 
 
 def _require_best(result: Any, files: dict[int, Tensor], limit: int) -> None:
@@ -362,3 +362,84 @@ def _tell_mistake(
         why = "it overlaps none of them. Where labels move the boxes apart, they must move them so "
         why += "far that none meets another"
     raise Wrong(f"{text}{plain(kept)}. Box {gone[0]} is missing: {why}.")
+
+
+COINS = [
+    *([18, 233, 75, 288], [22, 33, 67, 74], [25, 104, 67, 145], [26, 179, 62, 215]),
+    *([80, 175, 124, 217], [81, 39, 120, 74], [84, 108, 122, 145], [93, 246, 136, 287]),
+    *([132, 29, 179, 74], [134, 110, 174, 145], [135, 179, 174, 217], [144, 237, 201, 287]),
+    *([186, 105, 226, 144], [189, 170, 237, 216], [192, 30, 240, 73], [220, 241, 269, 288]),
+    *([245, 96, 296, 144], [251, 172, 297, 216], [255, 34, 297, 72], [276, 239, 327, 288]),
+    *([305, 16, 364, 72], [315, 156, 380, 217], [318, 106, 356, 145], [336, 248, 381, 288]),
+]
+"""The boxes of the coins in ``photo("coins")``, from left to right."""
+
+
+@exercise(
+    "05.4",
+    hints=(
+        "A threshold that suits the photograph does not suit a darker copy of it. How can the "
+        "threshold follow the picture, or the choice among many thresholds be left to a score?",
+        "Either take the threshold relative to image.float().mean(), or gather the boxes of many "
+        "thresholds from 70 to 190, score each area by its share of its box, and prune with "
+        "ops.nms.",
+    ),
+)
+def find_coins(answer: Any) -> str:
+    image, true = photo("coins"), torch.tensor(COINS, dtype=torch.float32)
+    _, height, width = image.shape
+    turned = torch.stack([width - true[:, 2], true[:, 1], width - true[:, 0], true[:, 3]], dim=1)
+    upside_down = torch.stack(
+        [true[:, 0], height - true[:, 3], true[:, 2], height - true[:, 1]], dim=1
+    )
+    for what, picture, boxes, shift in (
+        ("in the photograph", image, true, 0),
+        ("in the photograph, flipped left to right and 25 darker", image.flip(2), turned, -25),
+        ("in the photograph, transposed and 25 brighter", image.mT, true[:, [1, 0, 3, 2]], 25),
+        ("in the photograph, upside down", image.flip(1), upside_down, 0),
+    ):
+        given = (picture.int() + shift).clamp(0, 255).to(torch.uint8).contiguous()
+        found = as_tensor(call(answer, given), f"The tensor of boxes {what}", (None, 4)).double()
+        _compare_coins(found, boxes.double(), what)
+    return "Every coin once, in any light."
+
+
+def _compare_coins(found: Tensor, true: Tensor, what: str) -> None:
+    require(bool(torch.isfinite(found).all()), f"A box {what} has a coordinate that is nan or inf.")
+    overlap = _iou_table(found, true)
+    hits = overlap >= 0.7
+    if not hits.any():
+        for text, other in (
+            ("(x, y, width, height)", torch.cat([found[:, :2], found[:, :2] + found[:, 2:]], 1)),
+            ("(y₁, x₁, y₂, x₂)", found[:, [1, 0, 3, 2]]),
+            ("(centre x, centre y, width, height)",
+             torch.cat([found[:, :2] - found[:, 2:] / 2, found[:, :2] + found[:, 2:] / 2], 1)),
+        ):  # fmt: skip
+            if (_iou_table(other, true) >= 0.7).sum() >= 12:
+                raise Wrong(f"The boxes are {text}, and (x₁, y₁, x₂, y₂) is asked for.")
+    missed = int((~hits.any(dim=0)).sum())
+    wrong = int((~hits.any(dim=1)).sum())
+    require(
+        missed == 0,
+        f"{missed} of the 24 coins {what} {'is' if missed == 1 else 'are'} not found: no box has "
+        f"an IoU of 0.7 with {'it' if missed == 1 else 'them'}.",
+    )
+    require(
+        wrong == 0,
+        f"{wrong} of the {len(found)} boxes {what} {'is' if wrong == 1 else 'are'} not around a "
+        "coin.",
+    )
+    require(
+        len(found) == 24,
+        f"There are {len(found)} boxes for 24 coins {what}: keep one for each coin.",
+    )
+
+
+def _iou_table(found: Tensor, true: Tensor) -> Tensor:
+    """Returns the IoU of each found with each true box, shape (N, 24); 0 for boxes turned over."""
+    low = torch.maximum(found[:, None, :2], true[:, :2])
+    high = torch.minimum(found[:, None, 2:], true[:, 2:])
+    shared = (high - low).clamp(min=0).prod(dim=2)
+    sizes = [(boxes[:, 2:] - boxes[:, :2]).prod(dim=1) for boxes in (found, true)]
+    union = sizes[0][:, None] + sizes[1] - shared
+    return torch.where(union > 0, shared / union.clamp(min=1e-9), 0.0)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from skimage import measure, morphology, segmentation
 from torchvision import ops
 from torchvision.io import decode_image, encode_jpeg
 
@@ -364,10 +365,97 @@ def numpy_indices(boxes, scores, labels, limit):
     return np.array(greedy_list(boxes, scores, labels, limit), dtype=np.int64)
 
 
+def areas_above(image, threshold):
+    bright = morphology.closing(image[0].numpy() > threshold, morphology.disk(3))
+    return measure.label(segmentation.clear_border(bright))
+
+
+def boxes_above(image, threshold):
+    regions = [r for r in measure.regionprops(areas_above(image, threshold))
+               if 600 < r.area < 6000]  # fmt: skip
+    return torch.tensor([[r.bbox[i] for i in (1, 0, 3, 2)] for r in regions]).float()
+
+
+def relative_to_the_mean(image):
+    return boxes_above(image, image.float().mean().item() + 43)
+
+
+def share_of_the_pixels(image):
+    return boxes_above(image, image.flatten().sort().values[int(0.7 * image.numel())].item())
+
+
+def many_thresholds(image):
+    heap = torch.cat([boxes_above(image, t) for t in range(70, 190, 20)])
+    sides = heap[:, 2:] - heap[:, :2]
+    kept = ops.nms(heap, -(sides[:, 0] / sides[:, 1]).log().abs(), 0.2)
+    boxes = heap[kept]
+    return boxes.double()
+
+
+def most_areas(image):
+    found = [boxes_above(image, t) for t in range(100, 190, 10)]
+    return max(found, key=len)
+
+
+def fixed_threshold(image):
+    return boxes_above(image, 140)
+
+
+def threshold_of_the_text(image):
+    return boxes_above(image, 115)
+
+
+def the_heap(image):
+    return torch.cat([boxes_above(image, t) for t in range(130, 160, 10)])
+
+
+def sizes_in_place_of_corners(image):
+    boxes = relative_to_the_mean(image)
+    return torch.cat([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], dim=1)
+
+
+def rows_first(image):
+    return relative_to_the_mean(image)[:, [1, 0, 3, 2]]
+
+
+def centres(image):
+    boxes = relative_to_the_mean(image)
+    return torch.cat([(boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]], dim=1)
+
+
+def same_for_every_picture(image):
+    from helpers.data import photo
+
+    return relative_to_the_mean(photo("coins"))
+
+
+def one_too_few(image):
+    return relative_to_the_mean(image)[1:]
+
+
+def everything(image):
+    regions = measure.regionprops(areas_above(image, image.float().mean().item() + 43))
+    return torch.tensor([[r.bbox[i] for i in (1, 0, 3, 2)] for r in regions])
+
+
+def as_a_list(image):
+    return relative_to_the_mean(image).tolist()
+
+
+def as_masks(image):
+    areas = torch.from_numpy(areas_above(image, 140))
+    return torch.stack([areas == n for n in areas.unique()[1:]])
+
+
+def too_wide(image):
+    return relative_to_the_mean(image) + torch.tensor([-8.0, -8.0, 8.0, 8.0])
+
+
 RIGHT = {
     "05.1": [from_the_top, by_halving, from_the_bottom],
     "05.2": [corners_joined, columns_stacked, by_a_matrix, row_by_row],
     "05.3": [label_by_label, moved_apart, greedy_list, greedy_mask, numpy_indices],
+    "05.4": [relative_to_the_mean, share_of_the_pixels, many_thresholds, most_areas],
 }
 
 WRONG = {
@@ -424,5 +512,19 @@ WRONG = {
         (batched, "batched_nms chose them"),
         (moves_the_boxes, "The numbers in the argument boxes have changed"),
         (fails_without_boxes, "in `kept = torch.cat(kept)`"),
+    ],
+    "05.4": [
+        (fixed_threshold, "flipped left to right and 25 darker"),
+        (threshold_of_the_text, "not found: no box has an IoU of 0.7 with it"),
+        (the_heap, "keep one for each coin"),
+        (sizes_in_place_of_corners, "The boxes are (x, y, width, height)"),
+        (rows_first, "The boxes are (y₁, x₁, y₂, x₂)"),
+        (centres, "The boxes are (centre x, centre y, width, height)"),
+        (same_for_every_picture, "flipped left to right"),
+        (one_too_few, "1 of the 24 coins in the photograph is not found"),
+        (everything, "not around a coin"),
+        (as_a_list, "should be a torch.Tensor"),
+        (as_masks, "and (any, 4) is asked for"),
+        (too_wide, "not found"),
     ],
 }

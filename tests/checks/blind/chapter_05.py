@@ -1,6 +1,8 @@
 """Chapter 05."""
 
+import numpy as np
 import torch
+from skimage import filters, measure, morphology, segmentation
 from torchvision import ops
 from torchvision.io import encode_jpeg
 
@@ -258,7 +260,75 @@ def wc_one(boxes, scores, labels, limit):
     return torch.stack(k) if k else torch.empty(0, dtype=torch.int64)
 
 
-RIGHT = {"05.1": [a1, a2, a3], "05.2": [b1, b2, b3], "05.3": [c1, c2, c3]}
+def _regions(mask):
+    mask = segmentation.clear_border(morphology.closing(mask, morphology.disk(3)))
+    return [r for r in measure.regionprops(measure.label(mask)) if 600 < r.area < 6000]
+
+
+def _boxes(regions):
+    return torch.tensor([[r.bbox[1], r.bbox[0], r.bbox[3], r.bbox[2]] for r in regions]).float()
+
+
+def e1(image):
+    a = image[0].numpy().astype(float)
+    return _boxes(_regions(a > a.mean() + 40))
+
+
+def e2(image):
+    """Keeps, of overlapping areas at all thresholds, the one that fills its hull best."""
+    a = image[0].numpy()
+    found = [r for t in range(80, 185, 15) for r in _regions(a > t)]
+    found.sort(key=lambda r: -r.solidity)
+    kept = []
+    for r in found:
+        box = _boxes([r])
+        if all(ops.box_iou(box, _boxes([k]))[0, 0] < 0.2 for k in kept):
+            kept.append(r)
+    return _boxes(kept)
+
+
+def e3(image):
+    a = image[0].numpy().astype(float)
+    return _boxes(_regions(a > np.median(a) + 50)).double()
+
+
+def we_115(image):
+    return _boxes(_regions(image[0].numpy() > 115))
+
+
+def we_135(image):
+    return _boxes(_regions(image[0].numpy() > 135))
+
+
+def we_otsu(image):
+    a = image[0].numpy()
+    return _boxes(_regions(a > filters.threshold_otsu(a)))
+
+
+def we_xywh(image):
+    b = e1(image)
+    b[:, 2:] -= b[:, :2]
+    return b
+
+
+def we_yx(image):
+    return e1(image)[:, [1, 0, 3, 2]]
+
+
+def we_heap(image):
+    return torch.cat([e1(image), e3(image).float()])
+
+
+def we_best_twenty(image):
+    return e1(image)[:20]
+
+
+def we_whole(image):
+    _, h, w = image.shape
+    return torch.cat([e1(image), torch.tensor([[0.0, 0.0, w, h]])])
+
+
+RIGHT = {"05.1": [a1, a2, a3], "05.2": [b1, b2, b3], "05.3": [c1, c2, c3], "05.4": [e1, e2, e3]}
 WRONG = {
     "05.1": [
         wa_strict,
@@ -295,4 +365,5 @@ WRONG = {
         wc_ge,
         wc_one,
     ],
+    "05.4": [we_115, we_135, we_otsu, we_xywh, we_yx, we_heap, we_best_twenty, we_whole],
 }
