@@ -96,24 +96,37 @@ class FocalLoss(nn.Module):
         super().__init__()
         self.gamma = gamma
 
+    def extra_repr(self) -> str:
+        return f"gamma={self.gamma}"
+
     def forward(self, logits: Tensor, masks: Tensor) -> Tensor:
         cost = F.binary_cross_entropy_with_logits(logits, masks, reduction="none")
-        return ((1 - (-cost).exp()) ** self.gamma * cost).mean()
+        missing = -torch.expm1(-cost)  # 1 - p, exact also where p is nearly 1
+        return (missing**self.gamma * cost).mean()
+
+
+class DiceLoss(nn.Module):
+    """:func:`dice_loss` as a module, with its default ``smooth``.
+
+    Shape:
+        Logits and masks (N, ...), output ().
+    """
+
+    def forward(self, logits: Tensor, masks: Tensor) -> Tensor:
+        return dice_loss(logits, masks)
 
 
 class CombinedLoss(nn.Module):
     """A weighted sum of losses.
 
     Args:
-        losses: Functions or modules that take logits and masks.
+        losses: Modules that take logits and masks.
         weights: One factor for each.
     """
 
-    def __init__(
-        self, losses: Sequence[Callable[[Tensor, Tensor], Tensor]], weights: Sequence[float]
-    ) -> None:
+    def __init__(self, losses: Sequence[nn.Module], weights: Sequence[float]) -> None:
         super().__init__()
-        self.losses = losses
+        self.losses = nn.ModuleList(losses)
         self.register_buffer("weights", torch.tensor(weights))
 
     def forward(self, logits: Tensor, masks: Tensor) -> Tensor:

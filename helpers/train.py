@@ -67,12 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--batch-size", type=positive(int), default=64, help="images in a batch")
     add("--images", type=positive(int), default=8500, help="how many training images to use")
     add("--device", choices=["auto", "cpu", "cuda"], default="auto", help="where to compute")
-    add(
-        "--precision",
-        choices=["float32", "bfloat16"],
-        default="float32",
-        help="of the forward pass",
-    )
+    add("--precision", choices=["float32", "bfloat16"], default="float32", help="of the forward")
     add("--augment", action=argparse.BooleanOptionalAction, default=False, help="mirror at random")
     add("--seed", type=int, default=0, help="seed of all generators")
     add("--resume", action=argparse.BooleanOptionalAction, default=False,

@@ -155,6 +155,7 @@ def test_a_run_is_killed_where_there_is_no_sigkill(tmp_path):
     chosen = cells(
         "20", "import matplotlib.pyplot as plt", "def random_state(", "PLAIN = ", "def plain(",
         "def save_checkpoint(", "def load_checkpoint(", "def command(", 'command("whole")',
+        "def write_carelessly(",
         "script = ", 'for way in ("careless", "safe")',
     )  # fmt: skip
     killed, statuses, equal, careless, safe = run(tmp_path, NO_SIGKILL, *chosen)

@@ -165,7 +165,7 @@ def average(answer: Any) -> str:
             states,
             hint=f"The names of the states differ, {why}, and no ValueError was raised.",
         )
-    return "torch.optim.swa_utils.AveragedModel does it while you train."
+    return "AveragedModel(use_buffers=True) averages while you train."
 
 
 def _state(draw: Draw, counter: int) -> dict[str, Tensor]:

@@ -2,16 +2,17 @@
 
 import pytest
 import torch
+from torch import nn
 from torch.autograd import gradcheck
 from torch.nn import functional as F
 
-from helpers.losses import CombinedLoss, FocalLoss, dice_loss, soft_iou_loss
+from helpers.losses import CombinedLoss, DiceLoss, FocalLoss, dice_loss, soft_iou_loss
 
 LOSSES = [
     dice_loss,
     soft_iou_loss,
     FocalLoss(),
-    CombinedLoss([F.binary_cross_entropy_with_logits, dice_loss], [0.5, 2.0]),
+    CombinedLoss([nn.BCEWithLogitsLoss(), DiceLoss()], [0.5, 2.0]),
 ]
 every_loss = pytest.mark.parametrize("loss", LOSSES)
 
@@ -59,9 +60,24 @@ def test_focal_without_gamma_is_cross_entropy(sample):
 
 
 def test_the_combination_weighs(sample):
-    combined = CombinedLoss([dice_loss, soft_iou_loss], [3.0, 0.5])
-    expected = 3 * dice_loss(*sample) + 0.5 * soft_iou_loss(*sample)
+    combined = CombinedLoss([DiceLoss(), FocalLoss()], [3.0, 0.5])
+    expected = 3 * dice_loss(*sample) + 0.5 * FocalLoss()(*sample)
     torch.testing.assert_close(combined(*sample), expected)
+
+
+def test_the_combination_moves_what_its_losses_hold():
+    weighted = nn.BCEWithLogitsLoss(pos_weight=torch.tensor(5.0))
+    moved = CombinedLoss([weighted], [1.0]).to("meta").state_dict()
+    assert {name: value.device.type for name, value in moved.items()} == {
+        "weights": "meta",
+        "losses.0.pos_weight": "meta",
+    }
+
+
+def test_a_pixel_that_is_surely_right_has_a_gradient_without_nan():
+    logits = torch.tensor([20.0], requires_grad=True)
+    FocalLoss(2.0)(logits, torch.ones(1)).backward()
+    assert logits.grad.isfinite().all() and repr(FocalLoss(0.5)) == "FocalLoss(gamma=0.5)"
 
 
 @pytest.mark.parametrize("loss", [dice_loss, soft_iou_loss])
