@@ -21,7 +21,7 @@ SITE := _build/html/index.html
 SOURCES := $(shell find book notebooks helpers _config.yml _toc.yml -type f \
 	-not -path '*/.ipynb_checkpoints/*' -not -name '*.pyc' 2>/dev/null | grep -v '[^A-Za-z0-9_./-]')
 
-.PHONY: book test test-quick serve lab execute chapter repository lock lint bench mutate platforms chromium clean help
+.PHONY: book epub test test-quick serve lab execute chapter repository lock lint bench mutate platforms chromium clean help
 
 $(INSTALLED): $(REQUIREMENTS) pyproject.toml
 	@if [ -z "$(PYTHON)" ] || ! "$(PYTHON)" -c '$(SUPPORTED)' 2>/dev/null; then \
@@ -37,6 +37,10 @@ $(SITE): $(INSTALLED) $(SOURCES)
 
 book: $(SITE)  ## build the book and print the page to open
 	@echo "Open $(CURDIR)/$(SITE) in a browser, or run 'make serve'."
+
+epub: $(INSTALLED)  ## build the book as an ePub
+	$(BIN)/jupyter-book build . -W -n --keep-going --quiet --builder custom --custom-builder epub
+	@echo "Read $(CURDIR)/$$(ls _build/epub/*.epub)."
 
 test: chromium $(INSTALLED)  ## everything that CI checks
 	$(BIN)/ruff check .

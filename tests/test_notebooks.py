@@ -347,6 +347,8 @@ def test_the_address_and_the_version_stand_once():
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     repository = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]
     assert repository["branch"] == f"v{version}"
+    config = yaml.safe_load((ROOT / "_config.yml").read_text())["sphinx"]["config"]
+    assert config["version"] == version
     expected = f'git+{repository["url"]}@v{version}"'
     for path in PATHS:
         assert expected in code_cells(path)[0].source
