@@ -1,4 +1,4 @@
-"""The book as an ePub: each of its pages is well-formed, formulas are MathML, pictures are there."""
+"""The book as an ePub: its pages are well-formed, formulas are MathML, pictures are there."""
 
 import subprocess
 import sys
