@@ -302,3 +302,82 @@ def _require_names(names: list[str], fitting: list[str], state: dict[str, Tensor
     require(
         names == fitting, f"The names should be sorted, and they begin with {plain(names[:3])}."
     )
+
+
+@exercise(
+    "12.4",
+    hints=(
+        "The new units must not change the output yet. Which weights decide whether the last layer "
+        "listens to a unit? And could a unit be split into two halves?",
+        "Copy the old weights into the first rows and columns. New units may come in at random and "
+        "go out with zeros; or they repeat an old unit, whose outgoing weights are shared out.",
+    ),
+)
+def wider(answer: Any) -> str:
+    draw = Draw(5)
+    for inputs, hidden, outputs, units, dtype in (
+        (3, 5, 2, 4, torch.float32),
+        (6, 4, 3, 11, torch.float64),
+        (1, 1, 1, 1, torch.float32),
+        (2, 3, 4, 3, torch.float32),
+    ):
+        kind = {"dtype": dtype}
+        parts = nn.Linear(inputs, hidden, **kind), nn.ReLU(), nn.Linear(hidden, outputs, **kind)
+        net = nn.Sequential(*parts)
+        name = f"wider(net, {units}), for a net with {hidden} hidden units,"
+        new = as_module(call(answer, net, units), name, nn.Sequential)
+        _require_wider(new, net, hidden + units, name)
+        x = 3 * draw.normal(300, inputs, dtype=dtype)
+        expected = net(x).detach()
+        compare(
+            call(new, x),
+            expected,
+            f"The output of {name}",
+            hint="It should be that of net, for every input.",
+            dtype=dtype,
+        )
+        (call(new, x) - draw.normal(*expected.shape, dtype=dtype)).square().mean().backward()
+        incoming, outgoing = new[0].weight.grad, new[2].weight.grad
+        stuck = (incoming == 0).all(1) & (outgoing == 0).all(0)
+        active = (new[0](x) > 0).any(0)
+        require(
+            not bool((active & stuck).any()),
+            f"In {name} a hidden unit that is active gets no gradient at all, neither for its "
+            "incoming nor for its outgoing weights.",
+        )
+        silent = int((~active).sum())
+        require(
+            silent == 0,
+            f"In {name} {silent} of the hidden units are 0 for each of 300 inputs: a ReLU that is "
+            "never active passes no gradient, so such a unit cannot learn.",
+        )
+    return "It knows what the small one knew, and has room for more."
+
+
+def _require_wider(new: nn.Sequential, net: nn.Sequential, hidden: int, name: str) -> None:
+    kinds = [type(layer).__name__ for layer in new]
+    require(
+        kinds == ["Linear", "ReLU", "Linear"],
+        f"{name} has the layers {plain(kinds)}: Linear, ReLU and Linear are asked for.",
+    )
+    own = {p.data_ptr() for p in net.parameters()}
+    require(
+        not any(p.data_ptr() in own for p in new.parameters()),
+        f"{name} shares weights with net: copy them.",
+    )
+    shapes = [tuple(p.shape) for p in new.parameters()]
+    inputs, outputs = net[0].in_features, net[2].out_features
+    wanted = [(hidden, inputs), (hidden,), (outputs, hidden), (outputs,)]
+    require(
+        shapes == wanted,
+        f"The parameters of {name} have the shapes {plain(shapes)}, and {plain(wanted)} are asked "
+        "for.",
+    )
+    wanted_dtype = net[0].weight.dtype
+    for key, p in new.named_parameters():
+        require(
+            p.dtype == wanted_dtype,
+            f"The {key} of {name} has dtype {str(p.dtype)[6:]}, and net has "
+            f"{str(wanted_dtype)[6:]}.",
+        )
+        require(p.requires_grad, f"The {key} of {name} is frozen: it could not learn.")

@@ -399,13 +399,160 @@ def loads_a_copy(net, state):
     return not_strict(copy.deepcopy(net), state)
 
 
+def linears(net, units):
+    first, _, last = net
+    hidden, kind = first.out_features + units, {"dtype": first.weight.dtype}
+    into = nn.Linear(first.in_features, hidden, **kind)
+    return into, nn.Linear(hidden, last.out_features, **kind)
+
+
+def nobody_listens_yet(net, units):
+    into, out = linears(net, units)
+    old = net[0].out_features
+    with torch.no_grad():
+        into.weight[:old], into.bias[:old] = net[0].weight, net[0].bias
+        out.weight[:, :old], out.bias[:] = net[2].weight, net[2].bias
+        out.weight[:, old:] = 0
+    return nn.Sequential(into, nn.ReLU(), out)
+
+
+def repeats_and_shares_out(net, units):
+    """Net2Net's way."""
+    into, out = linears(net, units)
+    old = net[0].out_features
+    source = torch.cat([torch.arange(old), torch.arange(units) % old])
+    count = torch.bincount(source)[source]
+    with torch.no_grad():
+        into.weight.copy_(net[0].weight[source])
+        into.bias.copy_(net[0].bias[source])
+        out.weight.copy_(net[2].weight[:, source] / count)
+        out.bias.copy_(net[2].bias)
+    return nn.Sequential(into, nn.ReLU(), out)
+
+
+def constant_units(net, units):
+    """The new units are 1 for every input, and the last bias makes up for them."""
+    into, out = linears(net, units)
+    state = copy.deepcopy(net.state_dict())
+    rows = torch.zeros(units, net[0].in_features, dtype=net[0].weight.dtype)
+    columns = torch.randn(net[2].out_features, units, dtype=net[0].weight.dtype)
+    into.load_state_dict(
+        {
+            "weight": torch.cat([state["0.weight"], rows]),
+            "bias": torch.cat([state["0.bias"], rows.new_ones(units)]),
+        }
+    )
+    out.load_state_dict(
+        {
+            "weight": torch.cat([state["2.weight"], columns], dim=1),
+            "bias": state["2.bias"] - columns.sum(dim=1),
+        }
+    )
+    return nn.Sequential(into, nn.ReLU(), out)
+
+
+def zeros_on_both_sides(net, units):
+    new = nobody_listens_yet(net, units)
+    with torch.no_grad():
+        new[0].weight[net[0].out_features :] = 0
+        new[0].bias[net[0].out_features :] = 0
+    return new
+
+
+def never_active(net, units):
+    new = nobody_listens_yet(net, units)
+    with torch.no_grad():
+        new[0].bias[net[0].out_features :] = -1000.0
+    return new
+
+
+def random_on_both_sides(net, units):
+    new = nobody_listens_yet(net, units)
+    with torch.no_grad():
+        new[2].weight[:, net[0].out_features :] = 0.5
+    return new
+
+
+def repeats_without_sharing(net, units):
+    new = repeats_and_shares_out(net, units)
+    old = net[0].out_features
+    source = torch.cat([torch.arange(old), torch.arange(units) % old])
+    with torch.no_grad():
+        new[2].weight.copy_(net[2].weight[:, source])
+    return new
+
+
+def forgets_the_last_bias(net, units):
+    new = nobody_listens_yet(net, units)
+    with torch.no_grad():
+        new[2].bias += 1
+    return new
+
+
+def net_itself(net, units):
+    return net
+
+
+def plain_copy(net, units):
+    return copy.deepcopy(net)
+
+
+def one_unit_more(net, units):
+    return nobody_listens_yet(net, units + 1)
+
+
+def another_layer(net, units):
+    return nn.Sequential(*nobody_listens_yet(net, units), nn.Identity())
+
+
+def always_float32(net, units):
+    return nobody_listens_yet(net.double(), units).float()
+
+
+def float32_copy(net, units):
+    return nobody_listens_yet(copy.deepcopy(net).float(), units)
+
+
+def shares_the_bias(net, units):
+    new = nobody_listens_yet(net, units)
+    new[2].bias = net[2].bias
+    return new
+
+
+def all_frozen(net, units):
+    return nobody_listens_yet(net, units).requires_grad_(False)
+
+
+def in_place_on_net(net, units):
+    new = nobody_listens_yet(net, units)
+    net[0], net[2] = new[0], new[2]
+    return net
+
+
 RIGHT = {
+    "12.4": [nobody_listens_yet, repeats_and_shares_out, constant_units],
     "12.1": [recursive, by_full_names, in_the_dictionaries, set_submodule],
     "12.2": [Siamese, InOneBatch, OwnParameters, Functional],
     "12.3": [not_strict, completed, copied, parameters_and_buffers],
 }
 
 WRONG = {
+    "12.4": [
+        (zeros_on_both_sides, "are 0 for each of 300 inputs"),
+        (never_active, "are 0 for each of 300 inputs"),
+        (random_on_both_sides, "It should be that of net"),
+        (repeats_without_sharing, "It should be that of net"),
+        (forgets_the_last_bias, "It should be that of net"),
+        (net_itself, "shares weights with net"),
+        (plain_copy, "have the shapes"),
+        (one_unit_more, "have the shapes"),
+        (another_layer, "has the layers"),
+        (always_float32, "of the argument net"),
+        (float32_copy, "has dtype float32, and net has float64"),
+        (shares_the_bias, "shares weights with net"),
+        (all_frozen, "is frozen: it could not learn"),
+        (in_place_on_net, "of the argument net have changed"),
+    ],
     "12.1": [
         (top_level, "children may have children"),
         (two_levels, "children may have children"),

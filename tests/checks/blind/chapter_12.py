@@ -458,12 +458,96 @@ def load_all_or_nothing(net, state):
     return sorted(state)
 
 
+def wider_zero_columns(net, units):
+    a, _, b = net
+    h = a.out_features
+    new = nn.Sequential(
+        nn.Linear(a.in_features, h + units), nn.ReLU(), nn.Linear(h + units, b.out_features)
+    ).to(a.weight.dtype)
+    new[0].weight.data[:h] = a.weight.data
+    new[0].bias.data[:h] = a.bias.data
+    new[2].weight.data.zero_()
+    new[2].weight.data[:, :h] = b.weight.data
+    new[2].bias.data.copy_(b.bias.data)
+    return new
+
+
+def wider_split(net, units):
+    """splits the first unit into equal shares"""
+    a, relu, b = copy.deepcopy(net)
+    w, c, v = a.weight.data, a.bias.data, b.weight.data
+    share = v[:, :1] / (units + 1)
+    new = nn.Sequential(nn.Linear(1, 1), relu, nn.Linear(1, 1))
+    new[0].weight = nn.Parameter(torch.cat([w, w[:1].repeat(units, 1)]))
+    new[0].bias = nn.Parameter(torch.cat([c, c[:1].repeat(units)]))
+    new[2].weight = nn.Parameter(torch.cat([share, v[:, 1:], share.repeat(1, units)], dim=1))
+    new[2].bias = nn.Parameter(b.bias.data)
+    return new
+
+
+def wider_one_at_a_time(net, units):
+    new = net
+    for _ in range(units):
+        new = wider_zero_columns(new, 1)
+    return new
+
+
+def wider_opposite_pairs(net, units):
+    """random outgoing weights"""
+    new = wider_zero_columns(net, units)
+    new[2].weight.data[:, net[0].out_features :].normal_()
+    return new
+
+
+def wider_dead(net, units):
+    new = wider_zero_columns(net, units)
+    new[0].weight.data[net[0].out_features :] = 0
+    new[0].bias.data[net[0].out_features :] = 0
+    return new
+
+
+def wider_not_enough(net, units):
+    return wider_zero_columns(net, units - 1) if units > 1 else copy.deepcopy(net)
+
+
+def wider_fresh(net, units):
+    h = net[0].out_features + units
+    return nn.Sequential(
+        nn.Linear(net[0].in_features, h), nn.ReLU(), nn.Linear(h, net[2].out_features)
+    )
+
+
+def wider_shared_relu_only(net, units):
+    new = wider_zero_columns(net, units)
+    new[2].bias = net[2].bias
+    return new
+
+
+def wider_tanh(net, units):
+    new = wider_zero_columns(net, units)
+    return nn.Sequential(new[0], nn.Tanh(), new[2])
+
+
+def wider_class(net, units):
+    return wider_zero_columns(net, units).state_dict()
+
+
 RIGHT = {
+    "12.4": [wider_zero_columns, wider_split, wider_one_at_a_time],
     "12.1": [swap_collect, swap_recursive, swap_by_names],
     "12.2": [Pair_plain, Pair_parameters, Pair_modules],
     "12.3": [load_copy, load_library, load_merged],
 }
 WRONG = {
+    "12.4": [
+        wider_opposite_pairs,
+        wider_dead,
+        wider_not_enough,
+        wider_fresh,
+        wider_shared_relu_only,
+        wider_tanh,
+        wider_class,
+    ],
     "12.1": [
         swap_top_level,
         swap_relu_only,
