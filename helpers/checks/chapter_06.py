@@ -1,5 +1,6 @@
 """Checks of chapter 06, augmentation."""
 
+from collections import Counter
 from typing import Any
 
 import torch
@@ -8,6 +9,8 @@ from torch import Tensor
 from helpers.checks.machinery import (
     Draw,
     NotAnswered,
+    as_function,
+    as_list,
     as_pair,
     as_tensor,
     call,
@@ -21,6 +24,7 @@ from helpers.checks.machinery import (
 )
 
 CALLS = 300
+CROPS = 150
 
 
 @exercise(
@@ -212,7 +216,7 @@ def flip_boxes(answer: Any) -> str:
             hint="x becomes width - x, and the right side becomes the left one.",
         )
         compare(call(answer, found, width), boxes, "Mirrored twice, the boxes")
-    return "Twice is nothing."
+    return "Mirrored twice, they are where they were."
 
 
 def _mistakes_of_flip(
@@ -369,3 +373,120 @@ def _mistakes_of_labels(
             weight * own + other
         ),
     }
+
+
+@exercise(
+    "06.4",
+    hints=(
+        "How many rows can the crop begin at? When the crop begins at row y and column x, which "
+        "numbers of a box change, and by how much?",
+        "torch.randint(height - size + 1, ()) draws the row. Subtract (x, y, x, y) from the boxes, "
+        "clamp them to 0 and size, and keep those with 4 * area left >= area before.",
+    ),
+)
+def random_crop(answer: Any) -> str:
+    as_function(answer)
+    draw = Draw(9)
+    for height, width, size in ((9, 12, 5), (7, 7, 7), (6, 14, 4)):
+        rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+        image = torch.stack([rows, columns, 0 * rows]).to(torch.uint8)  # each pixel says where
+        corners = torch.stack(
+            [draw.integers(0, width - 4, 12), draw.integers(0, height - 4, 12)], 1
+        )
+        boxes = torch.cat([corners, corners + draw.integers(1, 5, 12, 2)], dim=1)
+        labels = torch.arange(20, 32)
+        seen = Counter(_cut(answer, image, boxes, labels, size) for _ in range(CROPS))
+        _require_even(seen, height - size + 1, width - size + 1, (height, width, size))
+    runs = []
+    for _ in range(2):
+        torch.manual_seed(3)
+        runs.append([_cut(answer, image, boxes, labels, size) for _ in range(9)])
+    require(
+        runs[0] == runs[1],
+        "With the seed set by torch.manual_seed, two runs gave other places: draw from PyTorch's "
+        "global generator.",
+    )
+    _cut(answer, image, boxes[:0], labels[:0], size)
+    _cut(answer, image.float() / 255, boxes[:1], labels[:1], size)
+    return "Detectors are trained on such crops."
+
+
+def _cut(answer: Any, image: Tensor, boxes: Tensor, labels: Tensor, size: int) -> tuple[int, int]:
+    """Compares one crop with what belongs at its place; returns the place."""
+    shape = f"an image of shape {tuple(image.shape)} and size {size}"
+    result = call(answer, image, boxes, labels, size)
+    parts = as_list(result, f"random_crop of {shape}", 3)
+    crop = as_tensor(parts[0], f"The crop of {shape}", (image.shape[0], size, size))
+    place = (255 * crop if crop.is_floating_point() else crop).round().long()[:2, 0, 0]
+    y, x = place.tolist()
+    require(
+        0 <= y <= image.shape[1] - size
+        and 0 <= x <= image.shape[2] - size
+        and same(crop, image[:, y : y + size, x : x + size]),
+        f"The crop of {shape} is not a piece of the image as it was: cut it out with slices.",
+    )
+    if x == y == 0 and size < min(image.shape[1:]):
+        return y, x  # most mistakes with boxes do not show in this corner
+    name = f"that lie in a crop from row {y}, column {x} of {shape}"
+    moved = boxes - torch.tensor([x, y, x, y])
+    cut = moved.clamp(0, size)
+    area, left = ((b[:, 2:] - b[:, :2]).prod(dim=1) for b in (boxes, cut))
+    kept = 4 * left >= area
+    found, numbers = parts[1:]
+    found = as_tensor(found, f"The boxes {name}", (None, 4))
+    numbers = as_tensor(numbers, f"The labels of the boxes {name}", (len(found),))
+    wrong = {
+        "Boxes reach beyond the crop: cut them off at 0 and at its size.": moved,
+        "The boxes are where they were in the whole image: subtract where the crop begins.": boxes,
+        "Rows and columns are exchanged: x is subtracted from the first and third number.": (
+            boxes - torch.tensor([y, x, y, x])
+        ).clamp(0, size),
+    }
+    _require_kept(numbers, labels, kept, left, area, name)
+    compare(
+        found.long(),
+        cut[kept],
+        f"The boxes {name}",
+        typical={hint: value[kept] for hint, value in wrong.items()},
+    )
+    return y, x
+
+
+def _require_kept(
+    numbers: Tensor, labels: Tensor, kept: Tensor, left: Tensor, area: Tensor, name: str
+) -> None:
+    """Tells which box should have been kept or dropped, by its label."""
+    got, expected = numbers.tolist(), labels[kept].tolist()
+    for label, whole, part in zip(labels.tolist(), area.tolist(), left.tolist(), strict=True):
+        have, want = label in got, label in expected
+        require(
+            have == want,
+            f"Of the boxes {name} one has {part} of its {whole} pixels left and was "
+            f"{'kept' if have else 'dropped'}: {'less' if have else 'not less'} than a quarter.",
+        )
+    require(got == expected, f"The labels of the boxes {name} are not in the order of the boxes.")
+
+
+def _require_even(seen: Counter, rows: int, columns: int, shape: tuple[int, ...]) -> None:
+    height, width, size = shape
+    name = f"{CROPS} crops of size {size} from an image of {height} × {width}"
+    found = {y for y, _ in seen}, {x for _, x in seen}
+    for what, places, count in zip(("row", "column"), found, (rows, columns), strict=True):
+        missing = sorted(set(range(count)) - places)
+        require(
+            not missing,
+            f"None of {name} begins at {what} {missing[-1] if missing else ''}, and each of 0 to "
+            f"{count - 1} should be equally likely.",
+        )
+    for axis, count in ((0, rows), (1, columns)):
+        one = Counter(place[axis] for place in seen.elements())
+        largest = max(one.values()) / CROPS
+        require(
+            largest < 1.6 / count + 0.06,
+            f"Of {name} {largest:.0%} begin at the same {('row', 'column')[axis]}: each of {count} "
+            "should be equally likely.",
+        )
+    require(
+        rows * columns < 20 or len(seen) > rows * columns / 2,
+        f"{name} have only {len(seen)} places: draw the row and the column independently.",
+    )

@@ -342,10 +342,125 @@ def reversed_batch(images, labels, weight, classes):
     return weight * images + (1 - weight) * images.flip(0), targets
 
 
+def slices_and_clamp(image, boxes, labels, size):
+    y = int(torch.randint(image.shape[1] - size + 1, ()))
+    x = int(torch.randint(image.shape[2] - size + 1, ()))
+    return cut(image, boxes, labels, size, y, x)
+
+
+def cut(image, boxes, labels, size, y, x, share=0.25):
+    moved = (boxes - torch.tensor([x, y, x, y])).clamp(0, size)
+    area, left = ((b[:, 2] - b[:, 0]) * (b[:, 3] - b[:, 1]) for b in (boxes, moved))
+    kept = left >= share * area
+    return image[:, y : y + size, x : x + size], moved[kept], labels[kept]
+
+
+def by_torchvision(image, boxes, labels, size):
+    y, x = (v2.RandomCrop(size).make_params([image])[name] for name in ("top", "left"))
+    return cut(image, boxes, labels, size, y, x)
+
+
+def box_by_box(image, boxes, labels, size):
+    _, height, width = image.shape
+    y = torch.randint(0, height - size + 1, (1,)).item()
+    x = torch.randint(0, width - size + 1, (1,)).item()
+    kept, names = [], []
+    for (x1, y1, x2, y2), label in zip(boxes.tolist(), labels.tolist(), strict=True):
+        a, b = max(x1 - x, 0), max(y1 - y, 0)
+        c, d = min(x2 - x, size), min(y2 - y, size)
+        if c > a and d > b and 4 * (c - a) * (d - b) >= (x2 - x1) * (y2 - y1):
+            kept.append([a, b, c, d])
+            names.append(label)
+    crop = image[:, y : y + size, x : x + size].clone()
+    return [crop, torch.tensor(kept).reshape(-1, 4), torch.tensor(names, dtype=torch.long)]
+
+
+def drawn(image, size, less=0):
+    y = int(torch.randint(max(image.shape[1] - size + 1 - less, 1), ()))
+    x = int(torch.randint(max(image.shape[2] - size + 1 - less, 1), ()))
+    return y, x
+
+
+def last_row_missing(image, boxes, labels, size):
+    return cut(image, boxes, labels, size, *drawn(image, size, 1))
+
+
+def one_draw_for_both(image, boxes, labels, size):
+    draw = torch.rand(())
+    y = int(draw * (image.shape[1] - size + 1))
+    x = int(draw * (image.shape[2] - size + 1))
+    return cut(image, boxes, labels, size, y, x)
+
+
+def in_the_middle(image, boxes, labels, size):
+    y, x = (image.shape[1] - size) // 2, (image.shape[2] - size) // 2
+    return cut(image, boxes, labels, size, y, x)
+
+
+def often_in_the_corner(image, boxes, labels, size):
+    y, x = drawn(image, size) if torch.rand(()) < 0.5 else (0, 0)
+    return cut(image, boxes, labels, size, y, x)
+
+
+def boxes_stay(image, boxes, labels, size):
+    y, x = drawn(image, size)
+    crop, _, names = cut(image, boxes, labels, size, y, x)
+    return crop, boxes[torch.isin(labels, names)], names
+
+
+def axes_exchanged(image, boxes, labels, size):
+    y, x = drawn(image, size)
+    crop, _, names = cut(image, boxes, labels, size, y, x)
+    wrong = (boxes - torch.tensor([y, x, y, x])).clamp(0, size)
+    return crop, wrong[torch.isin(labels, names)], names
+
+
+def not_cut_off(image, boxes, labels, size):
+    y, x = drawn(image, size)
+    crop, _, names = cut(image, boxes, labels, size, y, x)
+    moved = boxes - torch.tensor([x, y, x, y])
+    return crop, moved[torch.isin(labels, names)], names
+
+
+def keeps_every_box(image, boxes, labels, size):
+    return cut(image, boxes, labels, size, *drawn(image, size), share=-1)
+
+
+def keeps_halves(image, boxes, labels, size):
+    return cut(image, boxes, labels, size, *drawn(image, size), share=0.5)
+
+
+def keeps_whole_labels(image, boxes, labels, size):
+    crop, moved, _ = slices_and_clamp(image, boxes, labels, size)
+    return crop, moved, labels
+
+
+def boxes_in_place(image, boxes, labels, size):
+    y, x = drawn(image, size)
+    boxes -= torch.tensor([x, y, x, y])
+    return image[:, y : y + size, x : x + size], boxes.clamp(0, size), labels
+
+
+def mirrored_crop(image, boxes, labels, size):
+    crop, moved, names = slices_and_clamp(image, boxes, labels, size)
+    return crop.flip(2), moved, names
+
+
+def by_pythons_random(image, boxes, labels, size):
+    y = random.randint(0, image.shape[1] - size)
+    x = random.randint(0, image.shape[2] - size)
+    return cut(image, boxes, labels, size, y, x)
+
+
+def only_the_crop(image, boxes, labels, size):
+    return slices_and_clamp(image, boxes, labels, size)[0]
+
+
 RIGHT = {
     "06.1": [Multiplies, LoopsOverFields, AModule, RandomApply, Inherits],
     "06.2": [columns_stacked, written_into_a_clone, signs_and_offset, by_rows],
     "06.3": [rolled, a_list_of_two, one_by_one],
+    "06.4": [slices_and_clamp, by_torchvision, box_by_box],
 }
 
 WRONG = {
@@ -398,5 +513,21 @@ WRONG = {
         (in_place_images, "The numbers in the argument images have changed"),
         (only_images, "should return two things, the mixed images and the label probabilities"),
         (reversed_batch, "the reversed batch"),
+    ],
+    "06.4": [
+        (last_row_missing, "begins at row 4"),
+        (one_draw_for_both, "draw the row and the column independently"),
+        (in_the_middle, "should be equally likely"),
+        (often_in_the_corner, "begin at the same row"),
+        (boxes_stay, "subtract where the crop begins"),
+        (axes_exchanged, "Rows and columns are exchanged"),
+        (not_cut_off, "cut them off at 0"),
+        (keeps_every_box, "and was kept: less than a quarter"),
+        (keeps_halves, "and was dropped: not less than a quarter"),
+        (keeps_whole_labels, "and (4,) is asked for"),
+        (boxes_in_place, "The numbers in the argument boxes have changed"),
+        (mirrored_crop, "is not a piece of the image"),
+        (by_pythons_random, "PyTorch's global generator"),
+        (only_the_crop, "should be a list"),
     ],
 }

@@ -414,10 +414,129 @@ def mixup_same_class_overwrites(images, labels, weight, classes):
     return (weight * images + (1 - weight) * images.roll(-1, 0), y)
 
 
+def _places(image, size):
+    rows = image.shape[-2] - size + 1
+    columns = image.shape[-1] - size + 1
+    return rows, columns
+
+
+def crop_flat(image, boxes, labels, size):
+    """one draw for the place, as a number of the flattened grid"""
+    rows, columns = _places(image, size)
+    y, x = divmod(torch.randint(rows * columns, ()).item(), columns)
+    x1, y1, x2, y2 = boxes.unbind(1)
+    new = torch.stack([x1 - x, y1 - y, x2 - x, y2 - y], 1).clamp(min=0, max=size)
+    old_area = (x2 - x1) * (y2 - y1)
+    new_area = (new[:, 2] - new[:, 0]) * (new[:, 3] - new[:, 1])
+    keep = new_area / old_area >= 0.25
+    return image.narrow(1, y, size).narrow(2, x, size), new[keep], labels[keep]
+
+
+def crop_permutation(image, boxes, labels, size):
+    """randperm instead of randint, filter by list"""
+    rows, columns = _places(image, size)
+    y, x = int(torch.randperm(rows)[0]), int(torch.randperm(columns)[0])
+    moved = boxes.clone()
+    moved[:, 0::2] = (moved[:, 0::2] - x).clamp(0, size)
+    moved[:, 1::2] = (moved[:, 1::2] - y).clamp(0, size)
+    keep = []
+    for i in range(len(boxes)):
+        a, b, c, d = boxes[i].tolist()
+        e, f, g, h = moved[i].tolist()
+        if (g - e) * (h - f) * 4 >= (c - a) * (d - b):
+            keep.append(i)
+    index = torch.tensor(keep, dtype=torch.long)
+    return image[..., y : y + size, x : x + size].clone(), moved[index], labels[index]
+
+
+def crop_unfold(image, boxes, labels, size):
+    """all windows at once; torch.rand for the place"""
+    rows, columns = _places(image, size)
+    y, x = int(torch.rand(1) * rows), int(torch.rand(1) * columns)
+    crop = image.unfold(1, size, 1).unfold(2, size, 1)[:, y, x]
+    limits = torch.tensor([x, y, x + size, y + size])
+    inside = boxes.clone()
+    inside[:, :2] = torch.maximum(boxes[:, :2], limits[:2])
+    inside[:, 2:] = torch.minimum(boxes[:, 2:], limits[2:])
+    sides = (inside[:, 2:] - inside[:, :2]).clamp(min=0)
+    keep = sides.prod(1) * 4 >= (boxes[:, 2:] - boxes[:, :2]).prod(1)
+    return crop, (inside - torch.tensor([x, y, x, y]))[keep], labels[keep]
+
+
+def crop_off_by_one(image, boxes, labels, size):
+    rows, columns = _places(image, size)
+    y, x = int(torch.randint(max(rows - 1, 1), ())), int(torch.randint(max(columns - 1, 1), ()))
+    moved = (boxes - torch.tensor([x, y, x, y])).clamp(0, size)
+    keep = (moved[:, 2:] - moved[:, :2]).prod(1) * 4 >= (boxes[:, 2:] - boxes[:, :2]).prod(1)
+    return image[:, y : y + size, x : x + size], moved[keep], labels[keep]
+
+
+def crop_keeps_touched(image, boxes, labels, size):
+    """keeps whatever has a pixel left"""
+    rows, columns = _places(image, size)
+    y, x = int(torch.randint(rows, ())), int(torch.randint(columns, ()))
+    moved = (boxes - torch.tensor([x, y, x, y])).clamp(0, size)
+    keep = (moved[:, 2:] > moved[:, :2]).all(1)
+    return image[:, y : y + size, x : x + size], moved[keep], labels[keep]
+
+
+def crop_strictly_more(image, boxes, labels, size):
+    """drops exactly a quarter, too"""
+    rows, columns = _places(image, size)
+    y, x = int(torch.randint(rows, ())), int(torch.randint(columns, ()))
+    moved = (boxes - torch.tensor([x, y, x, y])).clamp(0, size)
+    keep = (moved[:, 2:] - moved[:, :2]).prod(1) * 4 > (boxes[:, 2:] - boxes[:, :2]).prod(1)
+    return image[:, y : y + size, x : x + size], moved[keep], labels[keep]
+
+
+def crop_clamps_to_last(image, boxes, labels, size):
+    """takes the right border for inclusive"""
+    rows, columns = _places(image, size)
+    y, x = int(torch.randint(rows, ())), int(torch.randint(columns, ()))
+    moved = (boxes - torch.tensor([x, y, x, y])).clamp(0, size - 1)
+    keep = (moved[:, 2:] - moved[:, :2]).prod(1) * 4 >= (boxes[:, 2:] - boxes[:, :2]).prod(1)
+    return image[:, y : y + size, x : x + size], moved[keep], labels[keep]
+
+
+def crop_rows_for_x(image, boxes, labels, size):
+    """height and width exchanged"""
+    columns, rows = _places(image, size)
+    y, x = int(torch.randint(rows, ())), int(torch.randint(columns, ()))
+    y, x = min(y, image.shape[1] - size), min(x, image.shape[2] - size)
+    moved = (boxes - torch.tensor([x, y, x, y])).clamp(0, size)
+    keep = (moved[:, 2:] - moved[:, :2]).prod(1) * 4 >= (boxes[:, 2:] - boxes[:, :2]).prod(1)
+    return image[:, y : y + size, x : x + size], moved[keep], labels[keep]
+
+
+def crop_labels_left(image, boxes, labels, size):
+    crop, moved, _ = crop_flat(image, boxes, labels, size)
+    return crop, moved, labels
+
+
+def crop_none_is_none(image, boxes, labels, size):
+    crop, moved, names = crop_flat(image, boxes, labels, size)
+    return (crop, moved, names) if len(moved) else (crop, None, None)
+
+
+def crop_numpy(image, boxes, labels, size):
+    rows, columns = _places(image, size)
+    y, x = np.random.randint(rows), np.random.randint(columns)
+    moved = (boxes - torch.tensor([x, y, x, y])).clamp(0, size)
+    keep = (moved[:, 2:] - moved[:, :2]).prod(1) * 4 >= (boxes[:, 2:] - boxes[:, :2]).prod(1)
+    return image[:, y : y + size, x : x + size], moved[keep], labels[keep]
+
+
+def crop_in_place(image, boxes, labels, size):
+    crop, moved, names = crop_flat(image, boxes, labels, size)
+    boxes.clamp_(0, size)
+    return crop, moved, names
+
+
 RIGHT = {
     "06.1": [Checker_index, Checker_loops, Checker_module, Checker_roll],
     "06.2": [flip_stack, flip_clone, flip_index, flip_loop],
     "06.3": [mixup_roll, mixup_index, mixup_loop, mixup_scatter],
+    "06.4": [crop_flat, crop_permutation, crop_unfold],
 }
 WRONG = {
     "06.1": [
@@ -462,5 +581,16 @@ WRONG = {
         mixup_classes_from_labels,
         mixup_half,
         mixup_same_class_overwrites,
+    ],
+    "06.4": [
+        crop_off_by_one,
+        crop_keeps_touched,
+        crop_strictly_more,
+        crop_clamps_to_last,
+        crop_rows_for_x,
+        crop_labels_left,
+        crop_none_is_none,
+        crop_numpy,
+        crop_in_place,
     ],
 }
