@@ -24,6 +24,8 @@ from helpers.checks.machinery import (
     plain,
     require,
     require_gradients,
+    run,
+    same,
 )
 
 
@@ -408,4 +410,87 @@ def _compare_shapes(answer: Any, net: nn.Module, x: Tensor, expected: dict[str, 
             got == shape,
             f"The shape of {name!r} is {got}, and its output has the shape {shape}. Let net(x) run "
             "the modules, and look at their outputs.",
+        )
+
+
+@exercise(
+    "07.4",
+    hints=(
+        "Which layer is random in training and still in eval()? Does what you keep outside of "
+        "layers move with double(), and is it in state_dict()?",
+        "nn.Dropout as an attribute makes the one difference. A convolution with a stride, a ReLU, "
+        "nn.Flatten and one nn.Linear stay far below 20,000 parameters. Keep other tensors in "
+        "nn.Buffer.",
+    ),
+)
+def mine(answer: Any) -> str:
+    as_class(answer, nn.Module, "nn.Module")
+    draw = Draw(4)
+    images = draw.uniform(12, 1, 28, 28)
+    net = as_module(call(answer), "Mine()")
+    if is_stub(type(net).forward):
+        raise NotAnswered
+    net.train()
+    outputs = _answers(net, images, "in training mode")
+    _require_parameters(net, outputs)
+    require(
+        not same(outputs, _answers(net, images, "in training mode"), 1e-6),
+        "In training mode two calls with the same images gave the same answers: something random, "
+        "such as nn.Dropout, is asked for.",
+    )
+    net.eval()
+    outputs = _answers(net, images, "in eval() mode")
+    require(
+        same(outputs, _answers(net, images, "in eval() mode"), 1e-6),
+        "In eval() mode two calls with the same images gave different answers. Is a dropout called "
+        "as a function, or hidden in a plain list?",
+    )
+    for rows in ([3], [7, 2], [0, 1, 2, 3, 4]):
+        require(
+            same(_answers(net, images[rows], "in eval() mode"), outputs[rows], 1e-4),
+            f"In eval() mode image {rows[0]} gets another answer in a batch of {len(rows)} than in "
+            "a batch of 12.",
+        )
+    other = call(answer)
+    with torch.no_grad():
+        for parameter in other.parameters():
+            if not isinstance(parameter, nn.parameter.UninitializedParameter):
+                parameter.add_(0.1)
+    other.load_state_dict(net.state_dict())
+    require(
+        same(_answers(other.eval(), images, "in eval() mode"), outputs, 1e-5),
+        "A second Mine() with the first one's state gives other answers: something that the answer "
+        "depends on is not in state_dict().",
+    )
+    other.double()
+    found = _answers(other, images.double(), "after double(), for images of float64,")
+    require(
+        found.dtype == torch.float64 and same(found.float(), outputs, 1e-3),
+        "After double() the answers are not those of before in float64.",
+    )
+    return "It behaves like a layer of PyTorch."
+
+
+def _answers(net: nn.Module, images: Tensor, when: str) -> Tensor:
+    name = f"Mine() {when} for {len(images)} image{'s' * (len(images) > 1)}"
+    result = call(net, images)
+    return as_tensor(result, name, (len(images), 10), dtype="float")
+
+
+def _require_parameters(net: nn.Module, outputs: Tensor) -> None:
+    parameters = dict(net.named_parameters())
+    require(bool(parameters), "Mine() has no parameters that parameters() finds.")
+    count = sum(p.numel() for p in parameters.values())
+    require(count <= 20_000, f"Mine() has {count:,} parameters, and at most 20,000 are allowed.")
+    require(
+        outputs.requires_grad,
+        "The answers do not depend on the parameters as far as autograd knows: is something "
+        "detached, or computed under no_grad?",
+    )
+    weights = torch.linspace(-1, 1, outputs.numel()).reshape(outputs.shape).to(outputs)
+    run(lambda: (outputs * weights).sum().backward())
+    for name, parameter in parameters.items():
+        require(
+            parameter.grad is not None,
+            f"The parameter {name} gets no gradient: it takes no part in the answer.",
         )

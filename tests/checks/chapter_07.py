@@ -434,10 +434,150 @@ def a_list_of_pairs(net, x):
     return list(by_hooks(net, x).items())
 
 
+class Convolutional(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mean = nn.Buffer(torch.tensor(0.28))
+        self.layers = nn.Sequential(
+            nn.Conv2d(1, 8, 5, stride=2, padding=2),
+            nn.BatchNorm2d(8),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Dropout(0.3),
+            nn.Linear(8 * 196, 10),
+        )
+
+    def forward(self, x):
+        return self.layers(x - self.mean)
+
+
+class Perceptron(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.hidden = nn.Linear(784, 20)
+        self.output = nn.Linear(20, 10)
+
+    def forward(self, x):
+        x = F.relu(self.hidden(x.flatten(1)))
+        return self.output(F.dropout(x, 0.5, self.training))
+
+
+class Noisy(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.output = nn.LazyLinear(10)
+
+    def forward(self, x):
+        x = F.avg_pool2d(x, 2)
+        if self.training:
+            x = x + 0.1 * torch.randn_like(x)
+        return self.output(x.flatten(1))
+
+
+class TooLarge(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Flatten(), nn.Linear(784, 64), nn.ReLU(), nn.Dropout(0.5), nn.Linear(64, 10)
+        )
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+class Deterministic(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.output = nn.Linear(784, 10)
+
+    def forward(self, x):
+        return self.output(x.flatten(1))
+
+
+class AlwaysRandom(Deterministic):
+    def forward(self, x):
+        return self.output(F.dropout(x.flatten(1), 0.5))
+
+
+class HiddenInAList(Deterministic):
+    def __init__(self):
+        super().__init__()
+        self.output = nn.Linear(16, 10)
+        self.layers = [nn.Linear(784, 16)]
+        self.drop = nn.Dropout(0.5)
+
+    def forward(self, x):
+        return self.output(self.drop(torch.relu(self.layers[0](x.flatten(1)))))
+
+
+class DropoutInAList(Deterministic):
+    def __init__(self):
+        super().__init__()
+        self.drops = [nn.Dropout(0.5)]
+
+    def forward(self, x):
+        return self.output(self.drops[0](x.flatten(1)))
+
+
+class Unused(Deterministic):
+    def __init__(self):
+        super().__init__()
+        self.spare, self.drop = nn.Linear(10, 10), nn.Dropout(0.5)
+
+    def forward(self, x):
+        return self.output(self.drop(x.flatten(1)))
+
+
+class PlainTensor(Deterministic):
+    def __init__(self):
+        super().__init__()
+        self.scale, self.drop = torch.randn(784), nn.Dropout(0.5)
+
+    def forward(self, x):
+        return self.output(self.drop(x.flatten(1) * self.scale))
+
+
+class AlwaysFloat32(Unused):
+    def __init__(self):
+        super().__init__()
+        del self.spare
+
+    def forward(self, x):
+        return self.output(self.drop(x.flatten(1))).float()
+
+
+class OfTheBatch(AlwaysFloat32):
+    def forward(self, x):
+        x = x.flatten(1)
+        return self.output(self.drop(x - x.mean(dim=0)))
+
+
+class ElevenClasses(AlwaysFloat32):
+    def __init__(self):
+        super().__init__()
+        self.output = nn.Linear(784, 11)
+
+
+class Squeezed(AlwaysFloat32):
+    def forward(self, x):
+        return super().forward(x).squeeze()
+
+
+class DetachedAnswer(AlwaysFloat32):
+    def forward(self, x):
+        return super().forward(x).detach()
+
+
+class NoLayers(nn.Module):
+    def forward(self, x):
+        return torch.rand(len(x), 10) if self.training else torch.zeros(len(x), 10)
+
+
 RIGHT = {
     "07.1": [TwoParameters, RowsOfOne, InADictionary, InheritsAffine],
     "07.2": [AModuleList, ASequential, IsASequential, LastOneFirst],
     "07.3": [by_hooks, torch_sizes, on_a_copy],
+    "07.4": [Convolutional, Perceptron, Noisy],
 }
 
 WRONG = {
@@ -489,5 +629,20 @@ WRONG = {
         (runs_twice, "The network was run 2 times"),
         (clears_all_hooks, "Hooks that were on the network before are gone"),
         (a_list_of_pairs, "should be a dictionary"),
+    ],
+    "07.4": [
+        (TooLarge, "has 50,890 parameters"),
+        (Deterministic, "In training mode two calls"),
+        (AlwaysRandom, "In eval() mode two calls"),
+        (DropoutInAList, "In eval() mode two calls"),
+        (HiddenInAList, "is not in state_dict()"),
+        (Unused, "spare.weight gets no gradient"),
+        (PlainTensor, "is not in state_dict()"),
+        (AlwaysFloat32, "After double() the answers are not"),
+        (OfTheBatch, "gets another answer in a batch of 1"),
+        (ElevenClasses, "has shape (12, 11), and (12, 10) is asked for"),
+        (Squeezed, "for 1 image has shape (10,)"),
+        (DetachedAnswer, "is something detached"),
+        (NoLayers, "no parameters"),
     ],
 }

@@ -557,10 +557,162 @@ def shapes_weights(net, x):
     return {n: tuple(p.shape) for n, p in net.named_parameters()}
 
 
+class Mine_pooled(nn.Module):
+    """convolutions, mean over the picture, noise as a module"""
+
+    class Noise(nn.Module):
+        def forward(self, x):
+            return x + 0.2 * torch.randn_like(x) if self.training else x
+
+    def __init__(self):
+        super().__init__()
+        self.noise = self.Noise()
+        self.convs = nn.ModuleList(nn.Conv2d(a, b, 3, 2, 1) for a, b in ((1, 8), (8, 16)))
+        self.norms = nn.ModuleList(nn.BatchNorm2d(b) for b in (8, 16))
+        self.head = nn.Linear(16, 10)
+
+    def forward(self, images):
+        x = self.noise(images)
+        for conv, norm in zip(self.convs, self.norms, strict=True):
+            x = torch.nn.functional.gelu(norm(conv(x)))
+        return self.head(x.mean((2, 3)))
+
+
+class Mine_sequential(nn.Sequential):
+    def __init__(self):
+        super().__init__(
+            nn.Dropout(0.2), nn.AvgPool2d(4), nn.Flatten(), nn.LayerNorm(49), nn.Linear(49, 10)
+        )
+
+
+class Mine_parameters(nn.Module):
+    """raw parameters, a mask drawn by hand"""
+
+    def __init__(self):
+        super().__init__()
+        self.w = nn.ParameterDict({"a": torch.randn(784, 10) / 28, "b": torch.zeros(10)})
+        self.register_buffer("mean", torch.full((784,), 0.28))
+
+    def forward(self, x):
+        x = x.reshape(len(x), -1) - self.mean
+        if self.training:
+            x = x * (torch.rand(784, device=x.device, dtype=x.dtype) > 0.3)
+        return x @ self.w["a"] + self.w["b"]
+
+
+class Mine_batch_norm_only(nn.Module):
+    """nothing random"""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.c = nn.Linear(784, 20), nn.BatchNorm1d(20), nn.Linear(20, 10)
+
+    def forward(self, x):
+        return self.c(torch.relu(self.b(self.a(x.flatten(1)))))
+
+
+class Mine_big(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Sequential(
+            nn.Conv2d(1, 16, 3), nn.ReLU(), nn.Flatten(), nn.Dropout(), nn.Linear(16 * 676, 10)
+        )
+
+    def forward(self, x):
+        return self.net(x)
+
+
+class Mine_functional_dropout(Mine_batch_norm_only):
+    def forward(self, x):
+        return torch.nn.functional.dropout(super().forward(x))
+
+
+class Mine_norm_of_batch(nn.Module):
+    """batch statistics in eval as well"""
+
+    def __init__(self):
+        super().__init__()
+        self.norm = nn.BatchNorm1d(784, track_running_stats=False)
+        self.drop, self.out = nn.Dropout(), nn.Linear(784, 10)
+
+    def forward(self, x):
+        return self.out(self.drop(self.norm(x.flatten(1))))
+
+
+class Mine_lost_layer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = {"hidden": nn.Linear(784, 30), "drop": nn.Dropout()}
+        self.drop, self.out = self.layers["drop"], nn.Linear(30, 10)
+
+    def forward(self, x):
+        return self.out(self.drop(torch.relu(self.layers["hidden"](x.flatten(1)))))
+
+
+class Mine_lost_statistics(nn.Module):
+    """keeps a running mean as a plain attribute"""
+
+    def __init__(self):
+        super().__init__()
+        self.mean, self.drop, self.out = torch.zeros(()), nn.Dropout(), nn.Linear(784, 10)
+
+    def forward(self, x):
+        if self.training:
+            self.mean = 0.5 * self.mean + 0.5 * x.mean().detach()
+        return self.out(self.drop(x.flatten(1) - self.mean))
+
+
+class Mine_float_inside(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.drop, self.out = nn.Dropout(), nn.Linear(784, 10)
+
+    def forward(self, x):
+        return self.out(self.drop(x.flatten(1).float()))
+
+
+class Mine_argmax(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.drop, self.out = nn.Dropout(), nn.Linear(784, 10)
+
+    def forward(self, x):
+        return self.out(self.drop(x.flatten(1))).argmax(dim=1)
+
+
+class Mine_single(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.drop, self.out = nn.Dropout(), nn.Linear(784, 10)
+
+    def forward(self, x):
+        return self.out(self.drop(x.reshape(12, 784)))
+
+
+class Mine_frozen(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.drop, self.out = nn.Linear(784, 20), nn.Dropout(), nn.Linear(20, 10)
+        self.a.requires_grad_(False)
+
+    def forward(self, x):
+        return self.out(self.drop(torch.relu(self.a(x.flatten(1)))))
+
+
+class Mine_always_eval(Mine_frozen):
+    def __init__(self):
+        super().__init__()
+        self.requires_grad_(True)
+
+    def train(self, mode=True):
+        return super().train(False)
+
+
 RIGHT = {
     "07.1": [Affine_plain, Affine_addcmul, Affine_registered, Affine_list],
     "07.2": [Stack_modulelist, Stack_sequential, Stack_subclass, Stack_attributes],
     "07.3": [shapes_hooks, shapes_partial, shapes_one_hook, shapes_in_eval],
+    "07.4": [Mine_pooled, Mine_sequential, Mine_parameters],
 }
 WRONG = {
     "07.1": [
@@ -607,5 +759,18 @@ WRONG = {
         shapes_only_with_parameters,
         shapes_twice,
         shapes_weights,
+    ],
+    "07.4": [
+        Mine_batch_norm_only,
+        Mine_big,
+        Mine_functional_dropout,
+        Mine_norm_of_batch,
+        Mine_lost_layer,
+        Mine_lost_statistics,
+        Mine_float_inside,
+        Mine_argmax,
+        Mine_single,
+        Mine_frozen,
+        Mine_always_eval,
     ],
 }
