@@ -17,6 +17,7 @@ from helpers.checks.machinery import (
     as_numbers,
     call,
     compare,
+    describe,
     diagnose,
     exercise,
     plain,
@@ -348,3 +349,99 @@ _PLATEAU_MISTAKES: dict[str, dict[str, Any]] = {
     "factor was subtracted: multiply by it.": {"cut": lambda lr, factor: lr - factor},
     "The rate is never cut.": {"cut": lambda lr, factor: lr},
 }
+
+
+@exercise(
+    "18.4",
+    hints=(
+        "There are two parts, and each may have a formula of its own. Which t is the last of the "
+        "way down, and what should your formula give there?",
+        "def factor(t) inside design, and return factor. (t + 1) / warm goes up; below it, "
+        "share = min(1, (t - warm) / (steps - 1 - warm)) goes from 0 to 1: turn it into a fall.",
+    ),
+)
+def design(answer: Any) -> str:
+    draw = Draw(4)
+    sizes = [(100, 10), (20, 10), (60, 2)]
+    for _ in range(4):
+        steps = int(draw.integers(20, 150, 1))
+        sizes.append((steps, int(draw.integers(2, steps // 2 + 1, 1))))
+    factors = [call(answer, steps, warm) for steps, warm in sizes]
+    for (steps, warm), factor in zip(sizes, factors, strict=True):
+        name = f"design({steps}, {warm})"
+        require(
+            callable(factor),
+            f"{name} should be a function of t, and it is {describe(factor)}. Define a function "
+            "inside design, and return it without calling it.",
+        )
+        heights = [
+            as_number(call(factor, t), f"{name}, called with t = {t},") for t in range(3 * steps)
+        ]
+        _require_a_shape(heights, steps, warm, f"{name} at t = ")
+        _require_the_rates(factor, heights[:steps], f"Under LambdaLR with {name}")
+    return "It keeps all its promises. Now enter it in the contest."
+
+
+def _require_a_shape(heights: list[float], steps: int, warm: int, name: str) -> None:
+    """Holds the factors of all steps, and of many after the end, against the statement."""
+    slack = 1e-6  # for factors in single precision
+    for t, height in enumerate(heights):
+        found = f"{name}{t} is {height:.4g}"
+        require(math.isfinite(height), f"{found}: a number is asked for.")
+        require(height >= -slack, f"{found}: a negative rate climbs the loss.")
+        require(height <= 1 + slack, f"{found}: its maximum is 1.")
+    require(
+        0 < heights[0] <= 0.5 + slack,
+        f"{name}0 is {heights[0]:.4g}: it should be above 0, or the first batch is wasted, and at "
+        "most 1/2.",
+    )
+    top = next((t for t, height in enumerate(heights) if height >= 1 - slack), None)
+    require(
+        top is not None,
+        f"{name}{warm} is {heights[warm]:.4g}, and it never reaches 1: the best rate is not used.",
+    )
+    require(
+        warm - 1 <= top <= warm,
+        f"{name}{top} it reaches 1 for the first time: that should be at warm - 1 or at warm, "
+        f"{warm - 1} or {warm}.",
+    )
+    for t in range(1, len(heights)):
+        change = heights[t] - heights[t - 1]
+        if t <= top:
+            require(change >= -slack, f"{name}{t} it falls, before it has reached 1.")
+        else:
+            require(
+                change <= slack,
+                f"{name}{t} it rises, "
+                + ("after the last step" if t >= steps else f"after it was 1 at t = {top}")
+                + ": from there on it should never rise again.",
+            )
+    middle = (warm + steps) // 2
+    require(
+        heights[middle] >= 0.05 - slack,
+        f"{name}{middle}, half-way down, is {heights[middle]:.4g}: it comes down so soon that the "
+        "rest of the run hardly learns. At least 0.05 is asked for.",
+    )
+    require(
+        heights[steps - 1] < 0.01,
+        f"{name}{steps - 1} is {heights[steps - 1]:.4g}, and that is the last step: it should be "
+        "below 0.01 there.",
+    )
+
+
+def _require_the_rates(factor: Any, heights: list[float], name: str) -> None:
+    """Runs LambdaLR with two groups. A function that counts its calls is found out here."""
+    groups = [{"params": [nn.Parameter(torch.ones(1))], "lr": lr} for lr in (0.4, 5.0)]
+    optimizer = optim.SGD(groups)
+    scheduler = lr_scheduler.LambdaLR(optimizer, factor)
+    for t, height in enumerate(heights):
+        for group, first in zip(optimizer.param_groups, (0.4, 5.0), strict=True):
+            rate = as_number(group["lr"], "A rate")
+            require(
+                math.isclose(rate, first * height, rel_tol=1e-4, abs_tol=1e-5),
+                f"{name}, the rate at t = {t} is {rate:.4g}, and the factor was {height:.4g} when "
+                f"the function was called on its own (first rate {first}): the factor should "
+                "depend on t alone, and not on how often the function was called.",
+            )
+        optimizer.step()
+        call(lambda: (scheduler.step(), True))

@@ -344,13 +344,175 @@ def sorts_the_losses(losses, patience, factor, lr):
     return counts(losses, patience, factor, lr)
 
 
+def line_and_cosine(steps, warm):
+    def factor(t):
+        if t < warm:
+            return (t + 1) / warm
+        return (1 + math.cos(math.pi * min(1, (t - warm) / (steps - 1 - warm)))) / 2
+
+    return factor
+
+
+def two_lines(steps, warm):
+    return lambda t: max(0, min((t + 1) / (warm + 1), (steps - 1 - t) / (steps - 1 - warm), 1))
+
+
+class Table:
+    """Computes all factors at once, and holds the last one."""
+
+    def __init__(self, steps, warm):
+        up = np.linspace(0.3, 1, warm + 1)
+        down = np.geomspace(1, 0.008, steps - warm)
+        self.table = np.concatenate([up, down[1:], [0.0]])
+
+    def __call__(self, t):
+        return self.table[min(t, len(self.table) - 1)]
+
+
+def a_long_stay(steps, warm):
+    """Warm-up, stable, decay, in tensors of single precision."""
+    start = (warm + steps) // 2
+
+    def factor(t):
+        up = torch.tensor((t + 1) / warm).clamp(max=1)
+        return up * torch.tensor((steps - 1 - t) / (steps - 1 - start)).clamp(0, 1) ** 2
+
+    return factor
+
+
+def stairs(steps, warm):
+    marks = [warm + (steps - warm) * part // 8 for part in (3, 6, 7)]
+    return lambda t: min(1, 0.5 + t / (2 * warm)) * 0.2 ** sum(t >= mark for mark in marks)
+
+
+def starts_at_zero(steps, warm):
+    return lambda t: t / warm if t < warm else line_and_cosine(steps, warm)(t)
+
+
+def without_a_warm_up(steps, warm):
+    return lambda t: max(0.0, 1 - t / (steps - 1))
+
+
+def a_fixed_warm_up(steps, warm):
+    return line_and_cosine(steps, 10)
+
+
+def a_fixed_end(steps, warm):
+    return line_and_cosine(100, warm)
+
+
+def not_down_at_the_end(steps, warm):
+    def factor(t):
+        if t < warm:
+            return (t + 1) / warm
+        return (1 + math.cos(math.pi * min(1, (t - warm) / (steps - warm)))) / 2
+
+    return factor
+
+
+def climbs_after_the_end(steps, warm):
+    def factor(t):
+        if t < warm:
+            return (t + 1) / warm
+        return (1 + math.cos(math.pi * (t - warm) / (steps - 1 - warm))) / 2
+
+    return factor
+
+
+def goes_below_zero(steps, warm):
+    return lambda t: min((t + 1) / warm, (steps - 1 - t) / (steps - 1 - warm), 1)
+
+
+def a_rate(steps, warm):
+    return lambda t: 3 * line_and_cosine(steps, warm)(t)
+
+
+def never_at_the_top(steps, warm):
+    return lambda t: 0.9 * line_and_cosine(steps, warm)(t)
+
+
+def down_at_once(steps, warm):
+    return lambda t: (t + 1) / warm if t < warm else 0.5 ** (t - warm)
+
+
+def wavy_start(steps, warm):
+    def factor(t):
+        return 0.3 - 0.1 * (t % 2) if t < warm - 1 else line_and_cosine(steps, warm)(t)
+
+    return factor
+
+
+def restarts(steps, warm):
+    def factor(t):
+        if t < warm or t >= steps - 1:
+            return line_and_cosine(steps, warm)(t)
+        return (1 + math.cos(math.pi * ((t - warm) % 5) / 5)) / 2
+
+    return factor
+
+
+def counts_its_calls(steps, warm):
+    shape, seen = line_and_cosine(steps, warm), []
+
+    def factor(t):
+        seen.append(t)
+        return shape(len(seen) - 1)
+
+    return factor
+
+
+def one_for_all(steps, warm):
+    ONE["size"] = steps, warm
+    return lambda t: line_and_cosine(*ONE["size"])(t)
+
+
+ONE = {}
+
+
+def a_list_of_factors(steps, warm):
+    return [line_and_cosine(steps, warm)(t) for t in range(steps)]
+
+
+def lists_of_rates(steps, warm):
+    return lambda t: [line_and_cosine(steps, warm)(t)]
+
+
+def already_called(steps, warm):
+    return line_and_cosine(steps, warm)(0)
+
+
+def a_table_that_ends(steps, warm):
+    return a_list_of_factors(steps, warm).__getitem__
+
+
 RIGHT = {
+    "18.4": [line_and_cosine, two_lines, Table, a_long_stay, stairs],
     "18.1": [four_parts, smallest_of_three, numpy_interp, a_tensor],
     "18.2": [Closed, Chained, InitialRates, Appends],
     "18.3": [counts, by_index, with_the_scheduler, as_a_generator],
 }
 
 WRONG = {
+    "18.4": [
+        (starts_at_zero, "or the first batch is wasted"),
+        (without_a_warm_up, "at most 1/2"),
+        (a_fixed_warm_up, "it reaches 1 for the first time"),
+        (a_fixed_end, "design(20, 10) at t = 19 is"),
+        (not_down_at_the_end, "that is the last step"),
+        (climbs_after_the_end, "it rises, after the last step"),
+        (goes_below_zero, "a negative rate climbs the loss"),
+        (a_rate, "its maximum is 1"),
+        (never_at_the_top, "it never reaches 1"),
+        (down_at_once, "half-way down"),
+        (wavy_start, "it falls, before it has reached 1"),
+        (restarts, "it rises, after it was 1"),
+        (counts_its_calls, "depend on t alone"),
+        (one_for_all, "it reaches 1 for the first time"),
+        (a_list_of_factors, "should be a function of t"),
+        (lists_of_rates, "should be one number"),
+        (already_called, "should be a function of t"),
+        (a_table_that_ends, "your answer raised IndexError"),
+    ],
     "18.1": [
         (never_ends, "climbs the loss"),
         (no_stay, "It falls as soon as it has risen"),

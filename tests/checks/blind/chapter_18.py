@@ -422,12 +422,80 @@ def best_starts_at_one_hundred(losses, patience, factor, lr):
     return rates
 
 
+def design_cosine(steps, warm):
+    def f(t):
+        if t < warm:
+            return (t + 1) / (warm + 1)
+        if t >= steps - 1:
+            return 0.0
+        return 0.5 * (1 + math.cos(math.pi * (t - warm) / (steps - 1 - warm)))
+
+    return f
+
+
+def design_exponential(steps, warm):
+    gamma = 0.009 ** (1 / (steps - 1 - warm))
+    return lambda t: max(t, 1) / warm if t < warm else gamma ** (t - warm)
+
+
+def design_polynomial(steps, warm):
+    class Schedule:
+        def __call__(self, t):
+            if t < warm:
+                return 0.1 + 0.9 * t / warm
+            return max(0.0, 1 - (t - warm) / (steps - 1 - warm)) ** 2
+
+    return Schedule()
+
+
+def design_constant(steps, warm):
+    return lambda t: 1.0
+
+
+def design_zero_first(steps, warm):
+    return lambda t: t / warm if t < warm else design_cosine(steps, warm)(t)
+
+
+def design_inverse_root(steps, warm):
+    return lambda t: min((t + 1) / warm, math.sqrt(warm / max(t, 1)), 1.0)
+
+
+def design_ends_late(steps, warm):
+    return design_cosine(2 * steps, warm)
+
+
+def design_periodic(steps, warm):
+    return lambda t: design_cosine(steps, warm)(t % steps)
+
+
+def design_swapped(steps, warm):
+    return design_cosine(steps, steps - warm)
+
+
+def design_only_warm_up(steps, warm):
+    return lambda t: min(1.0, (t + 1) / warm) if t < steps - 1 else 0.0
+
+
+def design_cut_at_once(steps, warm):
+    return lambda t: (t + 1) / warm if t < warm else 0.001
+
+
 RIGHT = {
+    "18.4": [design_cosine, design_exponential, design_polynomial, design_only_warm_up],
     "18.1": [with_ifs, min_max, subtracts_phases, with_tensor_clamp],
     "18.2": [ClosedForm, WithLoop, FromTheGroups, MapToList],
     "18.3": [counts_bad_steps, asks_pytorch, with_start_index, counts_reductions],
 }
 WRONG = {
+    "18.4": [
+        design_constant,
+        design_zero_first,
+        design_inverse_root,
+        design_ends_late,
+        design_periodic,
+        design_swapped,
+        design_cut_at_once,
+    ],
     "18.1": [
         divides_by_zero,
         starts_above_zero,
