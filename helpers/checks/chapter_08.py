@@ -10,7 +10,9 @@ from torch.nn import functional as F
 from helpers.checks.machinery import (
     Draw,
     Wrong,
+    as_function,
     as_integer,
+    as_module,
     as_pair,
     as_tensor,
     call,
@@ -21,6 +23,8 @@ from helpers.checks.machinery import (
     forbid,
     require,
     require_gradients,
+    run,
+    same,
 )
 
 
@@ -280,3 +284,64 @@ def _mistakes_of_products(
             weights * math.prod(whole)
         ),
     }
+
+
+@exercise(
+    "08.4",
+    hints=(
+        "Two layers of stride 2 make the output a quarter as wide. By how much does a layer that "
+        "comes after them widen the receptive field, and what does a dilation do to that?",
+        "Two convolutions of kernel 5, stride 2 and padding 2 see 13 pixels. Each 3 × 3 layer with "
+        "dilation 2 and padding 2 after them adds 2 * 2 * 4 = 16. Eight channels are enough.",
+    ),
+)
+def design(answer: Any) -> str:
+    draw = Draw(11)
+    net = as_module(call(as_function(answer)), "design()")
+    net.eval()
+    for count, height, width in ((2, 64, 64), (1, 32, 48), (3, 4, 20)):
+        x = draw.normal(count, 1, height, width)
+        _stack_output(net, x)
+    weights = sum(p.numel() for p in net.parameters())
+    require(weights <= 5000, f"The network has {weights:,} weights, and at most 5,000 are allowed.")
+    net.double()
+    x = draw.normal(1, 1, 200, 200, dtype=torch.float64)
+    _require_reach(net, x)
+    y, moved = _stack_output(net, x), _stack_output(net, x.roll((4, 8), dims=(2, 3)))
+    require(
+        same(moved.roll((-1, -2), dims=(2, 3))[..., 23:27, 23:27], y[..., 23:27, 23:27], 1e-6),
+        "When the picture moves by 4 rows and 8 columns, the output does not move by 1 and 2: "
+        "is a layer in the network that knows the place?",
+    )
+    require(
+        float(y[..., 23:27, 23:27].std(dim=(0, 2, 3)).max()) > 0,
+        "The output is the same everywhere, whatever the picture.",
+    )
+    return "Far-sighted, and small enough for a watch."
+
+
+def _stack_output(net: nn.Module, x: Tensor) -> Tensor:
+    count, _, height, width = x.shape
+    name = f"The output for {count} image{'s' * (count > 1)} of {height} × {width}"
+    result = as_tensor(call(net, x), name, (count, 8, height // 4, width // 4), dtype="float")
+    require(bool(result.isfinite().all()), f"{name} is not finite.")
+    return result
+
+
+def _require_reach(net: nn.Module, x: Tensor) -> None:
+    """Measures which pixels the unit in the middle depends on, by its gradient."""
+    seen = torch.zeros_like(x[0, 0], dtype=torch.bool)
+    for _ in range(3):
+        picture = torch.randn_like(x).requires_grad_()
+        output = call(net, picture)[0, :, 25, 25]
+        weights = torch.rand_like(output) + 0.5
+        run(lambda out=output, w=weights: (out * w).sum().backward())
+        if picture.grad is not None:
+            seen |= picture.grad[0, 0] != 0
+    for axis, what in ((1, "rows"), (0, "columns")):
+        places = seen.any(dim=axis).nonzero()
+        reach = int(places.max() - places.min()) + 1 if len(places) else 0
+        require(
+            reach >= 41,
+            f"A unit in the middle depends on {reach} {what} of the picture, and 41 are asked for.",
+        )

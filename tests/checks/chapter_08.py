@@ -251,10 +251,122 @@ def counts_tensors(layer, height, width):
     return len(list(layer.parameters())), by_running(layer, height, width)[1]
 
 
+def strides_then_dilations():
+    return nn.Sequential(
+        nn.Conv2d(1, 8, 5, stride=2, padding=2),
+        nn.ReLU(),
+        nn.Conv2d(8, 8, 5, stride=2, padding=2),
+        nn.ReLU(),
+        nn.Conv2d(8, 8, 3, padding=2, dilation=2),
+        nn.ReLU(),
+        nn.Conv2d(8, 8, 3, padding=2, dilation=2),
+    )
+
+
+def pooled_and_separable():
+    layers = [nn.AvgPool2d(2), nn.Conv2d(1, 8, 3, padding=1), nn.BatchNorm2d(8), nn.MaxPool2d(2)]
+    for dilation in (1, 2, 4):
+        layers += [
+            nn.Conv2d(8, 8, 3, padding=dilation, dilation=dilation, groups=8),
+            nn.Conv2d(8, 8, 1),
+            nn.GELU(),
+        ]
+    return nn.Sequential(*layers, nn.Dropout(0.1))
+
+
+class OfOneLayer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(8, 1, 11, 11))
+
+    def forward(self, x):
+        return F.conv2d(x, self.weight, stride=4, padding=20, dilation=4)
+
+
+def of_one_layer():
+    return OfOneLayer()
+
+
+def stack(*layers):
+    return nn.Sequential(nn.Conv2d(1, 8, 4, stride=4), nn.ReLU(), *layers)
+
+
+def sees_too_little():
+    return stack(nn.Conv2d(8, 8, 3, padding=1))
+
+
+def wide_but_low():
+    return stack(nn.Conv2d(8, 8, (3, 11), padding=(1, 5)))
+
+
+def too_many_weights():
+    return stack(nn.Conv2d(8, 8, 11, padding=5))
+
+
+def without_padding():
+    return nn.Sequential(nn.Conv2d(1, 8, 41, stride=4))
+
+
+def half_the_size():
+    return nn.Sequential(nn.Conv2d(1, 8, 3, stride=2, padding=1))
+
+
+def ten_channels():
+    return nn.Sequential(nn.Conv2d(1, 10, 11, stride=4, padding=20, dilation=4))
+
+
+class KnowsThePlace(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = strides_then_dilations()
+
+    def forward(self, x):
+        y = self.layers(x)
+        return y * torch.linspace(0, 1, y.shape[3], dtype=y.dtype)
+
+
+def knows_the_place():
+    return KnowsThePlace()
+
+
+class FixedSize(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.line = nn.Linear(8 * 16 * 16, 1)
+        self.layers = strides_then_dilations()
+
+    def forward(self, x):
+        y = self.layers(x)
+        return y + self.line(y.flatten(1))[:, :, None, None]
+
+
+def fixed_size():
+    return FixedSize()
+
+
+def all_zero():
+    net = strides_then_dilations()
+    nn.init.zeros_(net[-1].weight)
+    return net
+
+
+def the_class_itself():
+    return OfOneLayer
+
+
+def calls_it():
+    return strides_then_dilations()(torch.zeros(1, 1, 8, 8))
+
+
+def larger_by_pooling():
+    return nn.Sequential(nn.AdaptiveAvgPool2d(16), nn.Conv2d(1, 8, 11, padding=5))
+
+
 RIGHT = {
     "08.1": [half_of_what_is_lost, half_a_kernel, by_trying],
     "08.2": [two_unfolds, pixel_by_pixel, columns_of_patches, shifted_pictures],
     "08.3": [by_running, by_formula, in_tensors],
+    "08.4": [strides_then_dilations, pooled_and_separable, of_one_layer],
 }
 
 WRONG = {
@@ -305,5 +417,19 @@ WRONG = {
         (channels_twice, "The input channels are counted twice"),
         (clears_the_bias, "The entries of the argument layer have changed"),
         (counts_tensors, "the number of tensors"),
+    ],
+    "08.4": [
+        (sees_too_little, "depends on 12 rows"),
+        (wide_but_low, "depends on 12 rows"),
+        (too_many_weights, "and at most 5,000 are allowed"),
+        (without_padding, "and (2, 8, 16, 16) is asked for"),
+        (half_the_size, "has shape (2, 8, 32, 32)"),
+        (ten_channels, "has shape (2, 10, 16, 16)"),
+        (knows_the_place, "a layer in the network that knows the place"),
+        (fixed_size, "your answer raised RuntimeError"),
+        (all_zero, "depends on 0 rows"),
+        (the_class_itself, "design() should be"),
+        (calls_it, "design() should be"),
+        (larger_by_pooling, "has shape"),
     ],
 }

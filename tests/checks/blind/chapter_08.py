@@ -339,10 +339,117 @@ def cost_changes_bias(layer, height, width):
     return cost_formula(layer, height, height)
 
 
+def design_dilated():
+    """one strided convolution and a row of dilations"""
+    body = []
+    for d in (1, 2, 3):
+        body += [nn.Conv2d(8, 8, 3, padding=d, dilation=d), nn.LeakyReLU()]
+    return nn.Sequential(nn.Conv2d(1, 8, 4, stride=4), nn.LeakyReLU(), *body)
+
+
+class _Branches(nn.Module):
+    """a near and a far branch, added"""
+
+    def __init__(self):
+        super().__init__()
+        self.near = nn.Conv2d(1, 8, 4, 4)
+        self.far = nn.Sequential(
+            nn.AvgPool2d(4), nn.Conv2d(1, 4, 5, padding=4, dilation=2), nn.Conv2d(4, 8, 5, 1, 2)
+        )
+
+    def forward(self, x):
+        return torch.tanh(self.near(x) + self.far(x))
+
+
+def design_branches():
+    return _Branches()
+
+
+def design_unshuffle():
+    """pixels to channels, then 1 x 1 and depthwise layers"""
+    return nn.Sequential(
+        nn.PixelUnshuffle(4),
+        nn.Conv2d(16, 8, 1),
+        nn.ReLU(),
+        nn.Conv2d(8, 8, 7, padding=3, groups=8),
+        nn.ReLU(),
+        nn.Conv2d(8, 8, 7, padding=3, groups=8),
+        nn.Conv2d(8, 8, 1),
+    )
+
+
+def design_short():
+    return nn.Sequential(nn.Conv2d(1, 8, 3, 2, 1), nn.ReLU(), nn.Conv2d(8, 8, 3, 2, 1), nn.ReLU())
+
+
+def design_forty():
+    """one pixel short"""
+    return nn.Sequential(
+        nn.Conv2d(1, 8, 4, 4), nn.ReLU(), nn.Conv2d(8, 8, 3, padding=4, dilation=4)
+    )
+
+
+def design_heavy():
+    return nn.Sequential(nn.Conv2d(1, 64, 4, 4), nn.ReLU(), nn.Conv2d(64, 8, 11, padding=5))
+
+
+def design_no_padding():
+    return nn.Sequential(nn.Conv2d(1, 8, 4, 4), nn.Conv2d(8, 8, 5), nn.Conv2d(8, 8, 5))
+
+
+def design_upsampled():
+    return nn.Sequential(design_dilated(), nn.Upsample(scale_factor=2))
+
+
+def design_half_channels():
+    return nn.Sequential(nn.Conv2d(1, 4, 4, 4), nn.Conv2d(4, 4, 3, padding=5, dilation=5))
+
+
+class _Positions(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = design_dilated()
+
+    def forward(self, x):
+        rows = torch.arange(x.shape[2], dtype=x.dtype).view(1, 1, -1, 1)
+        return self.body(x + rows / x.shape[2])
+
+
+def design_positions():
+    return _Positions()
+
+
+class _Flat(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.line = nn.LazyLinear(8)
+
+    def forward(self, x):
+        y = self.line(x.flatten(1))
+        return y[:, :, None, None].expand(-1, -1, x.shape[2] // 4, x.shape[3] // 4)
+
+
+def design_flat():
+    return _Flat()
+
+
+def design_wide_only():
+    return nn.Sequential(nn.Conv2d(1, 8, (4, 41), stride=4, padding=(0, 20)))
+
+
+def design_none():
+    nn.Sequential(nn.Conv2d(1, 8, 4, 4))
+
+
+def design_list():
+    return [nn.Conv2d(1, 8, 4, 4), nn.Conv2d(8, 8, 11, padding=5, groups=8)]
+
+
 RIGHT = {
     "08.1": [padding_formula, padding_half, padding_search, padding_lambda],
     "08.2": [pool_unfold, pool_loops, pool_shifts, pool_separable],
     "08.3": [cost_formula, cost_runs, cost_meta],
+    "08.4": [design_dilated, design_branches, design_unshuffle],
 }
 WRONG = {
     "08.1": [
@@ -389,5 +496,18 @@ WRONG = {
         cost_padding_once,
         cost_additions_too,
         cost_changes_bias,
+    ],
+    "08.4": [
+        design_short,
+        design_forty,
+        design_heavy,
+        design_no_padding,
+        design_upsampled,
+        design_half_channels,
+        design_positions,
+        design_flat,
+        design_wide_only,
+        design_none,
+        design_list,
     ],
 }
