@@ -6,14 +6,18 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
 
 from helpers.checks.machinery import (
     Draw,
     as_float,
+    as_list,
+    as_numbers,
     call,
     compare,
     exercise,
     forbid,
+    plain,
     require,
 )
 
@@ -305,3 +309,147 @@ def confusion(answer: Any) -> str:
         "truth * classes + predicted at once.",
     )
     return "bincount counts repeated pairs, which indexing does not."
+
+
+@exercise(
+    "16.5",
+    hints=(
+        "Each epoch has two halves: a pass over train_loader in training mode with the five lines "
+        "of a step, and a pass over val_loader that only counts hits. What does each half switch?",
+        "model.train() before the first half, model.eval() before the second; there, under "
+        "torch.no_grad(), add up (logits.argmax(1) == y).sum().item() and divide by all samples.",
+    ),
+)
+def train(answer: Any) -> str:
+    draw = Draw(5)
+    for epochs, sizes, batch in ((12, (620, 150), 100), (1, (300, 70), 48), (3, (260, 90), 80)):
+        x, y = _blobs(draw, sum(sizes))
+        (x, val_x), (y, val_y) = x.split(sizes), y.split(sizes)
+        model = _Witness(draw, val_x, val_y).eval()
+        frozen = model.net[0].weight.detach().clone()
+        start = _weights(model)
+        given = [t.clone() for t in (x, y, val_x, val_y)]
+        loader = DataLoader(TensorDataset(x, y), 20, shuffle=True)
+        val_loader = DataLoader(TensorDataset(val_x, val_y), batch)
+        name = f"What train returned for {epochs} epoch{'s' * (epochs > 1)}"
+        result = call(answer, model, loader, val_loader, epochs, changes=True)
+        found = as_numbers(as_list(result, name, epochs), name, epochs)
+        require(
+            all(map(torch.equal, given, (x, y, val_x, val_y))),
+            "The numbers in the data have changed: an in-place operation is at work.",
+        )
+        require(
+            all(0 <= value <= 1 for value in found),
+            f"{name} is {plain(found)}: an accuracy is a share between 0 and 1.",
+        )
+        _require_order(model, epochs, sizes)
+        weight = model.net[0].weight
+        require(
+            torch.equal(weight.detach(), frozen) and not weight.requires_grad,
+            "A frozen parameter has changed, or it is no longer frozen: leave requires_grad alone.",
+        )
+        require(
+            not torch.equal(start, _weights(model)),
+            "The weights did not change. Are both loss.backward() and optimizer.step() there?",
+        )
+        _require_accuracies(model, found, name)
+        if epochs > 10:
+            require(
+                found[-1] >= 0.9,
+                f"After {epochs} epochs on three well separated clouds of points, the validation "
+                f"accuracy is {found[-1]:.2f}, and at least 0.9 is asked for. Is zero_grad there, "
+                "and is the learning rate neither too small nor too large?",
+            )
+    return "All that can be asked of a loop. Now try it on Fashion-MNIST."
+
+
+def _blobs(draw: Draw, n: int) -> tuple[Tensor, Tensor]:
+    """Three clouds of points that a line separates, but for a few."""
+    y = draw.integers(0, 3, n)
+    centres = 2.5 * torch.eye(3, 6)
+    return centres[y] + 0.7 * draw.normal(n, 6) - centres.mean(0), y
+
+
+class _Witness(nn.Module):
+    """A network that notes how it was run: on which set, in which mode, with what result."""
+
+    def __init__(self, draw: Draw, val_x: Tensor, val_y: Tensor):
+        super().__init__()
+        self.net = nn.Sequential(
+            *(nn.Linear(6, 24), nn.BatchNorm1d(24), nn.ReLU(), nn.Dropout(0.5), nn.Linear(24, 3))
+        )
+        for p in self.net.parameters():
+            if p.dim() == 2:
+                p.data = draw.normal(*p.shape) / p.shape[1] ** 0.5
+        self.net[0].weight.requires_grad_(False)
+        self.data = val_x.clone(), val_y.clone()
+        self.learnt, self.seen = 0, 0  # samples of the training and of the validation set
+        self.hits: list[Tensor] = []
+        self.wrong = dict.fromkeys(("recorded", "noisy", "quiet"), False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits = self.net(x)
+        same = (x.detach().cpu()[:, None] == self.data[0]).all(2)
+        training = any(m.training for m in self.modules())
+        if same.any():
+            self.seen += len(x)
+            self.hits.append(logits.detach().cpu().argmax(1) == self.data[1][same.long().argmax(1)])
+            self.wrong["recorded"] |= torch.is_grad_enabled()
+            self.wrong["noisy"] |= training
+        elif torch.is_grad_enabled():
+            self.learnt += len(x)
+            self.wrong["quiet"] |= not all(m.training for m in self.modules())
+        return logits
+
+
+def _require_order(model: _Witness, epochs: int, sizes: tuple[int, int]) -> None:
+    """Looks at what the witness noted."""
+    require(
+        model.learnt >= epochs * sizes[0],
+        f"In {epochs} epochs, {model.learnt} training samples went through the model with "
+        f"gradients, and {epochs} passes over train_loader have {epochs * sizes[0]}.",
+    )
+    require(
+        not model.wrong["quiet"],
+        "The model learnt in evaluation mode, at least for a part of the time: call model.train() "
+        "at the beginning of each epoch.",
+    )
+    require(
+        model.seen >= epochs * sizes[1],
+        f"In {epochs} epochs, {model.seen} validation samples went through the model, and "
+        f"{epochs} passes over val_loader have {epochs * sizes[1]}.",
+    )
+    require(
+        not model.wrong["noisy"],
+        "The model was in training mode while it was validated: call model.eval() first.",
+    )
+    require(
+        not model.wrong["recorded"],
+        "Gradients were on during validation: put it under torch.no_grad().",
+    )
+    require(
+        not any(m.training for m in model.modules()),
+        "The model is left in training mode: it should be in evaluation mode.",
+    )
+
+
+def _require_accuracies(model: _Witness, found: list[float], name: str) -> None:
+    hits = torch.cat(model.hits).float()
+    x, y = model.data
+    if len(hits) == len(found) * len(y):
+        expected = hits.view(len(found), len(y)).mean(1).tolist()
+        compare(
+            found,
+            expected,
+            f"{name}, the list of validation accuracies,",
+            tolerance=1e-4,
+            hint="After each epoch, count the hits of all validation samples and divide by their "
+            "number: batches differ in size.",
+        )
+    with torch.no_grad():
+        last = (model.net(x.to(model.net[0].weight.device)).argmax(1).cpu() == y).float().mean()
+    require(
+        abs(float(last) - found[-1]) < 1e-4,
+        f"The last accuracy is {found[-1]:.4f}, and that of the model as it was left is "
+        f"{float(last):.4f}, over all validation samples.",
+    )

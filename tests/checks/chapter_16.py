@@ -377,7 +377,189 @@ def sum_of_classes(truth, predicted, classes):
     return torch.bincount(truth + predicted, minlength=classes**2).view(classes, classes)
 
 
+def an_epoch(model, loader, optimizer, scheduler=None):
+    model.train()
+    for x, y in loader:
+        optimizer.zero_grad()
+        F.cross_entropy(model(x), y).backward()
+        optimizer.step()
+        if scheduler is not None:
+            scheduler.step()
+
+
+@torch.no_grad()
+def accuracy(model, loader):
+    model.eval()
+    right = torch.cat([model(x).argmax(1) == y for x, y in loader])
+    return right.double().mean().item()
+
+
+def with_adam(model, train_loader, val_loader, epochs):
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    scores = []
+    for _ in range(epochs):
+        an_epoch(model, train_loader, optimizer)
+        scores.append(accuracy(model, val_loader))
+    return scores
+
+
+def momentum_and_one_cycle(model, train_loader, val_loader, epochs):
+    weights = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.SGD(weights, lr=0.1, momentum=0.9, weight_decay=1e-3)
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, 0.1, epochs=epochs, steps_per_epoch=len(train_loader)
+    )
+    scores = []
+    for _ in range(epochs):
+        an_epoch(model, train_loader, optimizer, scheduler)
+        model.eval()
+        hits = count = 0
+        with torch.inference_mode():
+            for x, y in val_loader:
+                hits += (model(x).argmax(dim=1) == y).sum().item()
+                count += len(y)
+        scores.append(hits / count)
+    return scores
+
+
+def looks_at_training_too(model, train_loader, val_loader, epochs):
+    """Clips, lowers the rate on a plateau, and measures before the first step."""
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.02)
+    scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, mode="max", patience=1)
+    accuracy(model, val_loader)
+    scores = []
+    for _ in range(epochs):
+        model.train()
+        for x, y in train_loader:
+            loss = torch.nn.CrossEntropyLoss(label_smoothing=0.1)(model(x), y)
+            model.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+        accuracy(model, train_loader)
+        scores.append(accuracy(model, val_loader))
+        scheduler.step(scores[-1])
+    return scores
+
+
+def far_too_slow(model, train_loader, val_loader, epochs):
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-6)
+    scores = []
+    for _ in range(epochs):
+        an_epoch(model, train_loader, optimizer)
+        scores.append(accuracy(model, val_loader))
+    return scores
+
+
+def forgets_step(model, train_loader, val_loader, epochs):
+    scores = []
+    for _ in range(epochs):
+        for p in model.train().parameters():
+            p.grad = None
+        for x, y in train_loader:
+            F.cross_entropy(model(x), y).backward()
+        scores.append(accuracy(model, val_loader))
+    return scores
+
+
+def train_only_once(model, train_loader, val_loader, epochs):
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    scores = []
+    model.train()
+    for _ in range(epochs):
+        for x, y in train_loader:
+            optimizer.zero_grad()
+            F.cross_entropy(model(x), y).backward()
+            optimizer.step()
+        scores.append(accuracy(model, val_loader))
+    return scores
+
+
+def never_eval(model, train_loader, val_loader, epochs):
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    scores = []
+    for _ in range(epochs):
+        an_epoch(model, train_loader, optimizer)
+        with torch.no_grad():
+            right = torch.cat([model(x).argmax(1) == y for x, y in val_loader])
+        scores.append(right.double().mean().item())
+    return scores
+
+
+def validates_with_gradients(model, train_loader, val_loader, epochs):
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    scores = []
+    for _ in range(epochs):
+        an_epoch(model, train_loader, optimizer)
+        model.eval()
+        right = torch.cat([model(x).argmax(1) == y for x, y in val_loader])
+        scores.append(right.double().mean().item())
+    return scores
+
+
+def learns_from_validation(model, train_loader, val_loader, epochs):
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    scores = []
+    for _ in range(epochs):
+        an_epoch(model, train_loader, optimizer)
+        an_epoch(model, val_loader, optimizer)
+        scores.append(accuracy(model, val_loader))
+    return scores
+
+
+def left_in_training_mode(model, *given):
+    scores = with_adam(model, *given)
+    model.train()
+    return scores
+
+
+def mean_of_batches(model, train_loader, val_loader, epochs):
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    scores = []
+    for _ in range(epochs):
+        an_epoch(model, train_loader, optimizer)
+        with torch.no_grad():
+            model.eval()
+            means = [(model(x).argmax(1) == y).float().mean().item() for x, y in val_loader]
+        scores.append(sum(means) / len(means))
+    return scores
+
+
+def one_score(*given):
+    return with_adam(*given)[-1]
+
+
+def one_score_too_many(model, train_loader, val_loader, epochs):
+    return [accuracy(model, val_loader), *with_adam(model, train_loader, val_loader, epochs)]
+
+
+def in_percent(*given):
+    return [100 * score for score in with_adam(*given)]
+
+
+def best_so_far(*given):
+    return [max(with_adam(*given))] * given[-1]
+
+
+def one_batch(model, train_loader, val_loader, epochs):
+    return with_adam(model, [next(iter(train_loader))], val_loader, epochs)
+
+
+def one_validation_batch(model, train_loader, val_loader, epochs):
+    return with_adam(model, train_loader, [next(iter(val_loader))], epochs)
+
+
+def thaws(model, *given):
+    model.requires_grad_(True)
+    return with_adam(model, *given)
+
+
+def prints_only(*given):
+    with_adam(*given)
+
+
 RIGHT = {
+    "16.5": [with_adam, momentum_and_one_cycle, looks_at_training_too],
     "16.1": [by_topk, by_sorting, by_rank, by_numpy],
     "16.2": [one_step, forward_first, with_a_closure, cleared_twice],
     "16.3": [weighed, tensors, numpy_average, one_by_one],
@@ -385,6 +567,24 @@ RIGHT = {
 }
 
 WRONG = {
+    "16.5": [
+        (far_too_slow, "at least 0.9 is asked for"),
+        (forgets_step, "The weights did not change"),
+        (train_only_once, "The model learnt in evaluation mode"),
+        (never_eval, "in training mode while it was validated"),
+        (validates_with_gradients, "Gradients were on during validation"),
+        (learns_from_validation, "in training mode while it was validated"),
+        (left_in_training_mode, "left in training mode"),
+        (mean_of_batches, "batches differ in size"),
+        (one_score, "should be a list"),
+        (one_score_too_many, "has 13"),
+        (in_percent, "a share between 0 and 1"),
+        (best_so_far, "After each epoch, count the hits"),
+        (one_batch, "training samples went through"),
+        (one_validation_batch, "validation samples went through"),
+        (thaws, "A frozen parameter has changed"),
+        (prints_only, "returned None"),
+    ],
     "16.1": [
         (hits, "Accuracy is a share"),
         (percent, "in percent"),

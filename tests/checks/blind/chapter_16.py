@@ -377,13 +377,91 @@ def ten_classes(truth, predicted, classes):
     return torch.bincount(truth * 10 + predicted, minlength=100).view(10, 10)
 
 
+def train_with(optimizer_of, validate, first=True):
+    def train(model, train_loader, val_loader, epochs):
+        optimizer = optimizer_of(model)
+        history = []
+        for _ in range(epochs):
+            model.train() if first else None
+            for inputs, targets in train_loader:
+                loss = F.cross_entropy(model(inputs), targets)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+            history.append(validate(model, val_loader))
+        return history
+
+    return train
+
+
+def validate_by_sums(model, loader):
+    model.eval()
+    correct, n = 0, 0
+    with torch.no_grad():
+        for inputs, targets in loader:
+            correct += int((model(inputs).argmax(-1) == targets).sum())
+            n += targets.numel()
+    return correct / n
+
+
+def validate_without_eval(model, loader):
+    with torch.no_grad():
+        hits = [(model(x).argmax(1) == y).float() for x, y in loader]
+    return torch.cat(hits).mean().item()
+
+
+def validate_recording(model, loader):
+    model.eval()
+    hits = [(model(x).argmax(1) == y).float() for x, y in loader]
+    return torch.cat(hits).mean().item()
+
+
+def validate_counts(model, loader):
+    return validate_by_sums(model, loader) * len(loader.dataset)
+
+
+def validate_loss(model, loader):
+    model.eval()
+    with torch.no_grad():
+        return sum(F.cross_entropy(model(x), y).item() for x, y in loader) / len(loader)
+
+
+def train_adam(model):
+    return torch.optim.Adam(model.parameters(), lr=3e-3)
+
+
+def train_sgd(model):
+    return torch.optim.SGD(model.parameters(), lr=0.05)
+
+
+def train_rmsprop(model):
+    return torch.optim.RMSprop([p for p in model.parameters() if p.requires_grad], lr=0.01)
+
+
+def train_tiny(model):
+    return torch.optim.SGD(model.parameters(), lr=1e-7)
+
+
 RIGHT = {
+    "16.5": [
+        train_with(train_adam, validate_by_sums),
+        train_with(train_sgd, validate_by_sums),
+        train_with(train_rmsprop, torch.inference_mode()(validate_recording)),
+    ],
     "16.1": [topk_any, sorts_in_a_loop, rank_of_target, argsort_numpy],
     "16.2": [usual_order, zero_between, with_closure, clears_before_and_after],
     "16.3": [zip_sum, running, numpy_average, torch_dot],
     "16.4": [with_bincount, one_hot_product, index_put, scatter, compares_with_arange],
 }
 WRONG = {
+    "16.5": [
+        train_with(train_tiny, validate_by_sums),
+        train_with(train_adam, validate_without_eval),
+        train_with(train_adam, validate_recording),
+        train_with(train_adam, validate_counts),
+        train_with(train_adam, validate_loss),
+        train_with(train_adam, validate_by_sums, first=False),
+    ],
     "16.1": [
         only_top_one,
         exactly_kth,
