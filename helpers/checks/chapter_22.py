@@ -1,18 +1,24 @@
 """Checks of chapter 22, fine-tuning."""
 
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from helpers.checks.changes import Snapshot
 from helpers.checks.machinery import (
+    Draw,
     Wrong,
     as_dict,
     as_integer,
     as_list,
+    as_module,
     as_number,
+    as_tensor,
     call,
+    compare,
     describe,
     exercise,
     plain,
@@ -439,3 +445,100 @@ def _compare_rates(found: list[tuple[int, float]], n: int, lr: float, factor: fl
             f"layers[{i}] of {n} has the rate {plain(value)}, and it should be "
             f"{plain(right(i))}: {lr} times {factor} to the power of {distance}.",
         )
+
+
+@exercise(
+    "22.5",
+    hints=(
+        "What must be added to a weight, or to an output, so that nothing changes before training? "
+        "And which of its factors may be zero, so that a gradient still arrives?",
+        "Deep-copy the model, freeze it, and register LoRA(layer.weight, rank=1) on each linear "
+        "layer by parametrize.register_parametrization. Or wrap it: output + up(down(x)), where up "
+        "begins with zeros.",
+    ),
+)
+def adapt(answer: Any) -> str:
+    draw = Draw(6)
+    for sizes, activation, dtype in (
+        ((40, 60, 30, 5), nn.ReLU, torch.float32),
+        ((64, 48, 8), nn.Tanh, torch.float32),
+        ((100, 120, 100, 40), nn.GELU, torch.float64),
+    ):
+        model = _perceptron(sizes, activation).to(dtype)
+        x = draw.normal(32, sizes[0], dtype=dtype)
+        expected = model(x).detach()
+        total = sum(p.numel() for p in model.parameters())
+        name = f"adapt(model), for a model of {total:,} parameters,"
+        new = as_module(call(answer, model), name)
+        own = {p.data_ptr() for p in model.parameters()}
+        require(new is not model, "It returned model itself: model should stay as it was.")
+        compare(
+            call(new, x),
+            expected,
+            f"The output of {name}",
+            hint="Before training it should be that of model.",
+            dtype=dtype,
+        )
+        trainable = [p for p in new.parameters() if p.requires_grad]
+        _require_few(trainable, own, total, name)
+        kept = _originals(new, model, name)
+        _require_training(new, x, expected, trainable, draw, name)
+        for key, value in kept.items():
+            require(
+                torch.equal(new.state_dict()[key], value),
+                f"A step of training changed {key}, one of model's own weights.",
+            )
+        compare(model(x), expected, "After the step, the output of model itself")
+    return "Small, frozen around, and it learns."
+
+
+def _perceptron(sizes: tuple[int, ...], activation: type[nn.Module]) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise(sizes):
+        layers += [nn.Linear(inputs, outputs), activation()]
+    return nn.Sequential(*layers[:-1])
+
+
+def _require_few(trainable: list, own: set[int], total: int, name: str) -> None:
+    require(bool(trainable), f"{name} has no parameter that can be trained.")
+    require(
+        not any(p.data_ptr() in own for p in trainable),
+        f"In {name} weights of model itself are trained: train only what you add.",
+    )
+    small = sum(p.numel() for p in trainable)
+    require(
+        small <= total / 10,
+        f"{name} trains {small:,} parameters, more than a tenth of {total:,}: freeze model's own, "
+        "or add less.",
+    )
+
+
+def _originals(new: nn.Module, model: nn.Module, name: str) -> dict[str, Tensor]:
+    """Returns the entries of the new state that hold the model's weights, copied."""
+    state = {key: value.detach().clone() for key, value in new.state_dict().items()}
+    kept = {}
+    for key, p in model.named_parameters():
+        found = [k for k, v in state.items() if v.shape == p.shape and torch.equal(v, p)]
+        require(bool(found), f"{name} does not hold the weight {key} of model as it was.")
+        kept |= {k: state[k] for k in found[:1]}
+    return kept
+
+
+def _require_training(
+    new: nn.Module, x: Tensor, before: Tensor, trainable: list, draw: Draw, name: str
+) -> None:
+    target = draw.normal(*before.shape, dtype=before.dtype)
+    output = as_tensor(call(new, x), f"The output of {name}")
+    require(output.requires_grad, f"The output of {name} does not depend on what is trained.")
+    (output - target).square().mean().backward()
+    grads = [p.grad for p in trainable if p.grad is not None]
+    require(
+        any(bool((grad != 0).any()) for grad in grads),
+        f"In {name} every gradient is zero: if both factors begin with zeros, neither can learn.",
+    )
+    torch.optim.SGD(trainable, lr=0.1).step()
+    after = as_tensor(call(new, x), f"The output of {name}").detach()
+    require(
+        not torch.allclose(after, before, atol=1e-7),
+        f"After a step of SGD the outputs of {name} are the same as before.",
+    )

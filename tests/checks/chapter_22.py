@@ -1,7 +1,11 @@
 """Right and wrong answers to the exercises of chapter 22, and the hint that each must get."""
 
+import copy
+
+import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils import parametrize
 
 
 def by_rpartition(model, name, classes):
@@ -461,7 +465,137 @@ def unfreezes(layers, lr, factor):
     return by_distance(layers, lr, factor)
 
 
+class Added(nn.Module):
+    def __init__(self, weight, rank=1):
+        super().__init__()
+        self.down = nn.Parameter(torch.randn(rank, weight.shape[1], dtype=weight.dtype))
+        self.up = nn.Parameter(torch.zeros(weight.shape[0], rank, dtype=weight.dtype))
+
+    def forward(self, weight):
+        return weight + self.up @ self.down
+
+
+def parametrized(model, rank=1):
+    new = copy.deepcopy(model).requires_grad_(False)
+    for layer in new:
+        if isinstance(layer, nn.Linear):
+            parametrize.register_parametrization(layer, "weight", Added(layer.weight, rank))
+    return new
+
+
+class Beside(nn.Module):
+    """A narrow path from the inputs to the outputs, beside the frozen model."""
+
+    def __init__(self, model, start=0.0):
+        super().__init__()
+        self.model = copy.deepcopy(model).requires_grad_(False)
+        first, last = model[0].weight, model[-1].weight
+        self.down = nn.Linear(first.shape[1], 1, dtype=first.dtype)
+        self.up = nn.Linear(1, last.shape[0], dtype=first.dtype)
+        nn.init.constant_(self.up.weight, start)
+        nn.init.zeros_(self.up.bias)
+
+    def forward(self, x):
+        return self.model(x) + self.up(torch.tanh(self.down(x)))
+
+
+def narrow_path(model):
+    return Beside(model)
+
+
+class Scaled(nn.Module):
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+        self.scale = nn.Parameter(torch.ones_like(layer.bias))
+
+    def forward(self, x):
+        return self.layer(x) * self.scale
+
+
+def scales_of_each_unit(model):
+    layers = copy.deepcopy(model).requires_grad_(False)
+    return nn.Sequential(*[Scaled(m) if isinstance(m, nn.Linear) else m for m in layers])
+
+
+def path_of_ones(model):
+    return Beside(model, start=1.0)
+
+
+def zeros_twice(model):
+    new = parametrized(model)
+    for name, p in new.named_parameters():
+        if name.endswith("down"):
+            nn.init.zeros_(p)
+    return new
+
+
+def nothing_added(model):
+    return copy.deepcopy(model).requires_grad_(False)
+
+
+def all_trained(model):
+    return copy.deepcopy(model)
+
+
+def only_biases(model):
+    new = copy.deepcopy(model).requires_grad_(False)
+    for layer in new:
+        if isinstance(layer, nn.Linear):
+            layer.bias.requires_grad_(True)
+    return new
+
+
+def rank_of_20(model):
+    return parametrized(model, rank=20)
+
+
+def model_itself(model):
+    return model
+
+
+def freezes_model(model):
+    model.requires_grad_(False)
+    return Beside(model)
+
+
+class Shared(Beside):
+    def __init__(self, model):
+        super().__init__(model)
+        self.model = model
+
+
+def trains_the_model(model):
+    return Shared(model)
+
+
+class Unused(Beside):
+    def forward(self, x):
+        return self.model(x)
+
+
+def unused(model):
+    return Unused(model)
+
+
+def fresh(model):
+    new = parametrized(model)
+    for layer in new:
+        if isinstance(layer, nn.Linear):
+            layer.bias = nn.Parameter(torch.zeros_like(layer.bias), requires_grad=False)
+    return new
+
+
+def merged(model):
+    new = parametrized(model)
+    for layer in new:
+        if isinstance(layer, nn.Linear):
+            parametrize.remove_parametrizations(layer, "weight")
+    return new.requires_grad_(False)
+
+
 RIGHT = {
+    "22.5": [parametrized, narrow_path, scales_of_each_unit],
     "22.1": [by_rpartition, by_walking, by_set_submodule],
     "22.2": [in_two_steps, by_names, by_identity],
     "22.3": [by_modules, by_names_of_modules, by_recursion],
@@ -469,6 +603,20 @@ RIGHT = {
 }
 
 WRONG = {
+    "22.5": [
+        (path_of_ones, "Before training it should be that of model"),
+        (zeros_twice, "every gradient is zero"),
+        (nothing_added, "has no parameter that can be trained"),
+        (all_trained, "more than a tenth"),
+        (only_biases, "one of model's own weights"),
+        (rank_of_20, "more than a tenth"),
+        (model_itself, "It returned model itself"),
+        (freezes_model, "of the argument model has changed"),
+        (trains_the_model, "weights of model itself are trained"),
+        (unused, "does not depend on what is trained"),
+        (fresh, "Before training it should be that of model"),
+        (merged, "has no parameter that can be trained"),
+    ],
     "22.1": [
         (sets_a_dotted_name, "beside the old one"),
         (only_top_level, "your answer raised AttributeError"),

@@ -507,13 +507,118 @@ def skips_partly_frozen(layers, lr, factor):
     ]
 
 
+class OutputBias(nn.Module):
+    def __init__(self, model):
+        super().__init__()
+        self.base = copy.deepcopy(model)
+        for p in self.base.parameters():
+            p.requires_grad = False
+        self.shift = nn.Parameter(torch.zeros_like(model[-1].bias))
+
+    def forward(self, x):
+        return self.base(x) + self.shift
+
+
+def adapt_shift(model):
+    """a trainable shift of the outputs"""
+    return OutputBias(model)
+
+
+class LowRankLinear(nn.Module):
+    def __init__(self, linear, r=1):
+        super().__init__()
+        self.linear = copy.deepcopy(linear).requires_grad_(False)
+        kind = {"bias": False, "dtype": linear.weight.dtype}
+        self.a = nn.Linear(linear.in_features, r, **kind)
+        self.b = nn.Linear(r, linear.out_features, **kind)
+        nn.init.zeros_(self.b.weight)
+
+    def forward(self, x):
+        return self.linear(x) + self.b(self.a(x))
+
+
+def adapt_lora_modules(model):
+    return nn.Sequential(
+        *[LowRankLinear(m) if isinstance(m, nn.Linear) else copy.deepcopy(m) for m in model]
+    )
+
+
+class InputScale(nn.Module):
+    """scales the inputs"""
+
+    def __init__(self, model):
+        super().__init__()
+        self.frozen = copy.deepcopy(model).requires_grad_(False)
+        self.gain = nn.Parameter(torch.ones(model[0].in_features, dtype=model[0].weight.dtype))
+
+    def forward(self, x):
+        return self.frozen(x * self.gain)
+
+
+def adapt_input_scale(model):
+    return InputScale(model)
+
+
+def adapt_random_b(model):
+    new = adapt_lora_modules(model)
+    for m in new:
+        if isinstance(m, LowRankLinear):
+            nn.init.normal_(m.b.weight)
+    return new
+
+
+def adapt_both_zero(model):
+    new = adapt_lora_modules(model)
+    for m in new:
+        if isinstance(m, LowRankLinear):
+            nn.init.zeros_(m.a.weight)
+    return new
+
+
+def adapt_not_frozen(model):
+    new = adapt_lora_modules(model)
+    return new.requires_grad_(True)
+
+
+def adapt_large(model):
+    return nn.Sequential(
+        *[LowRankLinear(m, 16) if isinstance(m, nn.Linear) else copy.deepcopy(m) for m in model]
+    )
+
+
+def adapt_frozen(model):
+    return adapt_lora_modules(model).requires_grad_(False)
+
+
+def adapt_last_layer(model):
+    new = copy.deepcopy(model).requires_grad_(False)
+    new[-1].bias.requires_grad_(True)
+    return new
+
+
+def adapt_extra_layer(model):
+    n = model[-1].out_features
+    extra = nn.Linear(n, n, dtype=model[-1].weight.dtype)
+    return nn.Sequential(copy.deepcopy(model).requires_grad_(False), extra)
+
+
 RIGHT = {
+    "22.5": [adapt_shift, adapt_lora_modules, adapt_input_scale],
     "22.1": [with_setattr, with_set_submodule, walking, recursive],
     "22.2": [freeze_then_thaw, by_identity, by_name, by_walk],
     "22.3": [loop, with_getattr, with_apply, recursive_switch],
     "22.4": [with_powers, from_the_end, inserted, comprehension],
 }
 WRONG = {
+    "22.5": [
+        adapt_random_b,
+        adapt_both_zero,
+        adapt_not_frozen,
+        adapt_large,
+        adapt_frozen,
+        adapt_last_layer,
+        adapt_extra_layer,
+    ],
     "22.1": [
         top_level_only,
         dotted_setattr,
