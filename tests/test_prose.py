@@ -18,6 +18,8 @@ NOT_PROSE = re.compile(
 # Numbers that no cell prints or holds, each with the reason why it may stand there.
 FACTS: dict[str, dict[float, str]] = {
     "06_augmentation": {9: "a digit", 10_000: "the bundled part", 2000: "its last fifth"},
+    "07_modules": {20_000: "what the exercise allows"},
+    "08_convolution": {5000: "what the exercise allows"},
     "09_initialization": {250_000: "500 times 500"},
     "11_alexnet": {
         53.25: "a division",

@@ -167,7 +167,9 @@ def test_chapter_line(path):
     assert f"torch {executed['torch']}, torchvision {executed['torchvision']}" in line
     assert re.search(r"\d+ min to read · about \d+ s to run", line)
     assert f"<h1>{int(path.stem[:2])} · " in page
-    colab, source = re.findall(r'href="([^"]+)"', line)
+    colab, kaggle, source = re.findall(r'href="([^"]+)"', line)
+    assert kaggle.startswith("https://kaggle.com/kernels/welcome?src=https://github.com/")
+    assert kaggle.endswith(f"/blob/v{VERSION}/notebooks/{path.stem}.ipynb")
     assert colab.startswith("https://colab.research.google.com/github/")
     assert colab.endswith(f"/blob/v{VERSION}/notebooks/{path.stem}.ipynb")
     assert (SITE / "notebooks" / source).resolve().read_bytes() == path.read_bytes()
