@@ -13,6 +13,7 @@ from helpers.checks.machinery import (
     as_class,
     as_list,
     as_module,
+    as_tensor,
     as_text,
     call,
     compare,
@@ -21,6 +22,8 @@ from helpers.checks.machinery import (
     plain,
     require,
     require_gradients,
+    run,
+    same,
 )
 
 
@@ -391,3 +394,105 @@ def _require_other_ties(
                 f"{one} and {other} were tied, and they are not any more: leave all other ties.",
             )
             require(tied == still, f"{one} and {other} are tied now, and they were not before.")
+
+
+@exercise(
+    "10.4",
+    hints=(
+        "A symmetric matrix is known by the numbers on and above its diagonal. How can one number "
+        "stand in two places, so that training can never make the two differ?",
+        "Keep n * (n + 1) // 2 numbers in one nn.Parameter, and an n × n table of whole numbers, "
+        "as a buffer, that says which of them stands where: numbers[table] is the matrix, and "
+        "autograd adds up the gradients of both places.",
+    ),
+)
+def symmetric(answer: Any) -> str:
+    as_class(answer, nn.Module, "nn.Module")
+    draw = Draw(12)
+    for n in (4, 1, 7):
+        layer = as_module(call(answer, n), f"Symmetric({n})")
+        if is_stub(type(layer).forward):
+            raise NotAnswered
+        matrix = _matrix(layer, n)
+        for shape in ((n,), (5, n), (2, 3, n)):
+            x = draw.normal(*shape)
+            name = f"Symmetric({n})(x), for x of shape {shape},"
+            y = as_tensor(call(layer, x), name, shape, dtype="float")
+            require(
+                same(y, x @ matrix, 1e-4),
+                f"{name} is not x times the matrix that layer(torch.eye({n})) shows. Is it linear, "
+                "and without bias?",
+            )
+        _require_symmetric(matrix, n, "at the start")
+        _require_numbers(layer, n)
+        if n > 1:
+            other = _matrix(call(answer, n), n)
+            require(
+                not same(matrix, other, 1e-6),
+                f"Two Symmetric({n}) start alike: draw the numbers at random.",
+            )
+        _train(layer, n, draw)
+        require(not same(_matrix(layer, n), matrix, 1e-6), "Training does not change the matrix.")
+        _require_symmetric(_matrix(layer, n), n, "after some steps of training")
+        found = call(layer.double(), torch.eye(n, dtype=torch.float64))
+        found = as_tensor(found, f"Symmetric({n}) after double()", (n, n), dtype=torch.float64)
+        _require_symmetric(found, n, "after double()")
+    return "One number in two places, for good."
+
+
+def _matrix(layer: nn.Module, n: int) -> Tensor:
+    result = call(layer, torch.eye(n))
+    return as_tensor(result, f"Symmetric({n})(torch.eye({n}))", (n, n), dtype="float").detach()
+
+
+def _require_symmetric(matrix: Tensor, n: int, when: str) -> None:
+    apart = (matrix - matrix.T).abs()
+    row, column = divmod(int(apart.argmax()), n)
+    require(
+        float(apart.max()) <= 1e-6 * float(matrix.abs().max()) + 1e-12,
+        f"The matrix of Symmetric({n}) is not symmetric {when}: {float(matrix[row, column]):.4g} "
+        f"stands at [{row}, {column}] and {float(matrix[column, row]):.4g} at [{column}, {row}].",
+    )
+
+
+def _require_numbers(layer: nn.Module, n: int) -> None:
+    wanted = n * (n + 1) // 2
+    parameters = [p for p in layer.parameters() if p.requires_grad]
+    count = sum(p.numel() for p in parameters)
+    require(
+        count == wanted,
+        f"Symmetric({n}) has {count} trainable numbers, and {wanted} are asked for.",
+    )
+    matrix = call(layer, torch.eye(n))
+    require(
+        matrix.requires_grad,
+        "The output does not depend on the parameters as far as autograd knows: is something "
+        "detached?",
+    )
+    upper = matrix[tuple(torch.triu_indices(n, n))]
+    rows = []
+    for value in upper:
+        parts = torch.autograd.grad(value, parameters, retain_graph=True, allow_unused=True)
+        rows.append(
+            torch.cat(
+                [
+                    torch.zeros(p.numel()) if g is None else g.detach().flatten()
+                    for p, g in zip(parameters, parts, strict=True)
+                ]
+            )
+        )
+    rank = int(torch.linalg.matrix_rank(torch.stack(rows)))
+    require(
+        rank == wanted,
+        f"The {count} trainable numbers of Symmetric({n}) move its matrix in {rank} directions "
+        f"only, so not every symmetric matrix can be reached: {wanted} are needed.",
+    )
+
+
+def _train(layer: nn.Module, n: int, draw: Draw) -> None:
+    target, x = draw.normal(n, n), draw.normal(16, n)
+    optimizer = torch.optim.Adam(layer.parameters(), lr=0.1, weight_decay=0.1)
+    for _ in range(3):
+        optimizer.zero_grad()
+        run(lambda: (layer(x) - x @ target).square().mean().backward())
+        optimizer.step()

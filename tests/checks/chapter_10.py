@@ -351,10 +351,127 @@ def layer_by_number(net, first, second):
     return net
 
 
+class ByIndex(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.numbers = nn.Parameter(torch.randn(n * (n + 1) // 2) / n**0.5)
+        rows, columns = torch.triu_indices(n, n)
+        index = torch.zeros(n, n, dtype=torch.long)
+        index[rows, columns] = index[columns, rows] = torch.arange(len(rows))
+        self.register_buffer("index", index)
+
+    def forward(self, x):
+        return x @ self.numbers[self.index]
+
+
+class DiagonalAndRest(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.n = n
+        self.diagonal = nn.Parameter(torch.rand(n))
+        self.above = nn.Parameter(torch.rand(n * (n - 1) // 2))
+
+    def forward(self, x):
+        upper = x.new_zeros(self.n, self.n)
+        upper[tuple(torch.triu_indices(self.n, self.n, 1))] = self.above
+        return F.linear(x, upper + upper.T + self.diagonal.diag())
+
+
+class RowByRow(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.rows = nn.ParameterList([torch.randn(n - i) for i in range(n)])
+
+    def forward(self, x):
+        n = len(self.rows)
+        matrix = torch.stack(
+            [torch.stack([self.rows[min(i, j)][abs(i - j)] for j in range(n)]) for i in range(n)]
+        )
+        return x @ matrix
+
+
+class WholeMatrix(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(n, n))
+
+    def forward(self, x):
+        return x @ (self.weight + self.weight.T) / 2
+
+
+class SymmetricStart(WholeMatrix):
+    def __init__(self, n):
+        super().__init__(n)
+        with torch.no_grad():
+            self.weight.copy_(self.weight + self.weight.T)
+
+    def forward(self, x):
+        return x @ self.weight
+
+
+class NotSymmetric(WholeMatrix):
+    def forward(self, x):
+        return x @ self.weight
+
+
+class UpperOnly(DiagonalAndRest):
+    def forward(self, x):
+        upper = torch.zeros(self.n, self.n).to(x)
+        upper[tuple(torch.triu_indices(self.n, self.n, 1))] = self.above
+        return x @ (upper + self.diagonal.diag())
+
+
+class Squares(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.numbers = nn.Parameter(torch.randn(n, (n + 1) // 2 if n % 2 else n))
+
+    def forward(self, x):
+        return x @ self.numbers @ self.numbers.T
+
+
+class OneNumberRepeated(ByIndex):
+    def forward(self, x):
+        return x @ (self.numbers.sum() * torch.ones_like(self.index, dtype=x.dtype))
+
+
+class WithBias(ByIndex):
+    def forward(self, x):
+        return super().forward(x) + 1
+
+
+class WithActivation(ByIndex):
+    def forward(self, x):
+        return torch.relu(super().forward(x))
+
+
+class StartsAtZero(ByIndex):
+    def __init__(self, n):
+        super().__init__(n)
+        nn.init.zeros_(self.numbers)
+
+
+class KeptInFloat(ByIndex):
+    def forward(self, x):
+        return super().forward(x.to(self.numbers)).float()
+
+
+class WithoutGradient(ByIndex):
+    def forward(self, x):
+        return x @ self.numbers.detach()[self.index]
+
+
+class PlainTable(ByIndex):
+    def __init__(self, n):
+        super().__init__(n)
+        self.spare = nn.Parameter(torch.zeros(n))
+
+
 RIGHT = {
     "10.1": [by_identity, parameters_as_keys, each_with_each],
     "10.2": [OneWeight, ALayerAndABias, RowsOfBiases],
     "10.3": [by_setattr, the_first_one, a_deep_copy_of_the_parameter],
+    "10.4": [ByIndex, DiagonalAndRest, RowByRow],
 }
 
 WRONG = {
@@ -407,5 +524,19 @@ WRONG = {
         (returns_the_parameter, "should be an nn.Module, and it is a tensor"),
         (returns_nothing, "Does it end with a return statement?"),
         (layer_by_number, "still one parameter"),
+    ],
+    "10.4": [
+        (WholeMatrix, "has 16 trainable numbers, and 10 are asked for"),
+        (SymmetricStart, "has 16 trainable numbers"),
+        (NotSymmetric, "is not symmetric at the start"),
+        (UpperOnly, "is not symmetric at the start"),
+        (Squares, "has 16 trainable numbers"),
+        (OneNumberRepeated, "move its matrix in 1 directions only"),
+        (WithBias, "Is it linear"),
+        (WithActivation, "Is it linear"),
+        (StartsAtZero, "start alike"),
+        (KeptInFloat, "has dtype float32"),
+        (WithoutGradient, "is something detached"),
+        (PlainTable, "has 14 trainable numbers"),
     ],
 }

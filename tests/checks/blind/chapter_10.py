@@ -428,10 +428,149 @@ def untie_freezes(net, first, second):
     return new
 
 
+class Symmetric_tril(nn.Module):
+    """lower triangle filled by index_put, added to its strict transpose"""
+
+    def __init__(self, n):
+        super().__init__()
+        self.size = n
+        self.values = nn.Parameter(torch.empty(n * (n + 1) // 2).uniform_(-1, 1))
+
+    def matrix(self):
+        i, j = torch.tril_indices(self.size, self.size)
+        lower = self.values.new_zeros(self.size, self.size).index_put((i, j), self.values)
+        return lower + lower.tril(-1).mT
+
+    def forward(self, x):
+        return torch.einsum("...i,ij->...j", x, self.matrix())
+
+
+class Symmetric_gather(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.flat = nn.Parameter(torch.randn(n * (n + 1) // 2))
+        place = {}
+        for i in range(n):
+            for j in range(i, n):
+                place[i, j] = place[j, i] = len(set(place.values()))
+        table = [place[i, j] for i in range(n) for j in range(n)]
+        self.register_buffer("table", torch.tensor(table), persistent=False)
+
+    def forward(self, x):
+        n = x.shape[-1]
+        return F.linear(x, self.flat.take(self.table).reshape(n, n))
+
+
+class Symmetric_twice(nn.Module):
+    """upper triangle with diagonal plus its transpose: the diagonal counts twice"""
+
+    def __init__(self, n):
+        super().__init__()
+        self.n = n
+        self.p = nn.Parameter(torch.randn(n * (n + 1) // 2) * 0.1)
+        self.mask = nn.Buffer(torch.ones(n, n, dtype=torch.bool).triu())
+
+    def forward(self, x):
+        upper = torch.zeros(self.n, self.n, dtype=self.p.dtype).masked_scatter(self.mask, self.p)
+        return x @ (upper + upper.transpose(0, 1))
+
+
+class Symmetric_linear(nn.Linear):
+    def __init__(self, n):
+        super().__init__(n, n, bias=False)
+
+
+class Symmetric_average(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.w = nn.Linear(n, n, bias=False)
+
+    def forward(self, x):
+        return (self.w(x) + x @ self.w.weight) / 2
+
+
+class Symmetric_once(nn.Module):
+    """made symmetric in __init__ only"""
+
+    def __init__(self, n):
+        super().__init__()
+        w = torch.randn(n, n)
+        self.w = nn.Parameter(w + w.T)
+
+    def forward(self, x):
+        return x @ self.w
+
+
+class Symmetric_gram(nn.Module):
+    """only positive matrices"""
+
+    def __init__(self, n):
+        super().__init__()
+        self.w = nn.Parameter(torch.randn(n, n))
+
+    def forward(self, x):
+        return x @ (self.w @ self.w.T)
+
+
+class Symmetric_diagonal(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.d = nn.Parameter(torch.randn(n))
+
+    def forward(self, x):
+        return x * self.d
+
+
+class Symmetric_toeplitz(nn.Module):
+    """one number for each distance from the diagonal, padded with numbers that do nothing"""
+
+    def __init__(self, n):
+        super().__init__()
+        self.c = nn.Parameter(torch.randn(n * (n + 1) // 2))
+        self.register_buffer("distance", (torch.arange(n)[:, None] - torch.arange(n)).abs())
+
+    def forward(self, x):
+        return x @ self.c[self.distance]
+
+
+class Symmetric_frozen(Symmetric_gather):
+    def __init__(self, n):
+        super().__init__(n)
+        self.flat.requires_grad_(False)
+
+
+class Symmetric_bias(Symmetric_gather):
+    def __init__(self, n):
+        super().__init__(n)
+        self.bias = nn.Parameter(torch.zeros(n))
+
+    def forward(self, x):
+        return super().forward(x) + self.bias
+
+
+class Symmetric_ones(Symmetric_gather):
+    def __init__(self, n):
+        super().__init__(n)
+        nn.init.ones_(self.flat)
+
+
+class Symmetric_rows_only(Symmetric_gather):
+    """batches of one dimension only"""
+
+    def forward(self, x):
+        return torch.mm(x, self.flat.take(self.table).reshape(len(x.T), len(x.T)))
+
+
+class Symmetric_float(Symmetric_gather):
+    def forward(self, x):
+        return super().forward(x.to(self.flat.dtype)).to(torch.float32)
+
+
 RIGHT = {
     "10.1": [ties_dict, ties_first_names, ties_keyed_by_parameter],
     "10.2": [Tied_linear, Tied_layer, Tied_methods],
     "10.3": [untie_setattr, untie_first, untie_shared_modules],
+    "10.4": [Symmetric_tril, Symmetric_gather, Symmetric_twice],
 }
 WRONG = {
     "10.1": [
@@ -477,5 +616,18 @@ WRONG = {
         untie_no_parameter,
         untie_clones_into_net,
         untie_freezes,
+    ],
+    "10.4": [
+        Symmetric_linear,
+        Symmetric_average,
+        Symmetric_once,
+        Symmetric_gram,
+        Symmetric_diagonal,
+        Symmetric_toeplitz,
+        Symmetric_frozen,
+        Symmetric_bias,
+        Symmetric_ones,
+        Symmetric_rows_only,
+        Symmetric_float,
     ],
 }
