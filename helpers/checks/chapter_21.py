@@ -13,6 +13,7 @@ from helpers.checks.machinery import (
     Wrong,
     as_float,
     as_number,
+    as_tensor,
     call,
     compare,
     diagnose,
@@ -406,3 +407,85 @@ def _overflow(answer: Any) -> None:
     found = _call(answer, optimizer, (mine[0] * 1e30).sum(), scale)
     why = "Gradients of 1e30 became infinite with a scale of 2 ** 40"
     _require_skipped(mine, before, found, scale, why)
+
+
+@exercise(
+    "21.4",
+    hints=(
+        "Which bfloat16 numbers lie just below and just above? How far between them is x, as a "
+        "share? With which probability must the upper one come out?",
+        "A bfloat16 is a float32 without its last 16 bits. x.view(torch.int32) shows the bits: add "
+        "a random number below 2**16, clear the last 16 bits, and a carry happens in proportion.",
+    ),
+)
+def round_by_lot(answer: Any) -> str:
+    draw = Draw(7)
+    for x in (
+        draw.normal(3, 4, 5) * 10 ** draw.uniform(3, 4, 5, low=-25.0, high=25.0),
+        draw.normal(40),
+        torch.tensor([1.001, -1.001, 0.9999, -3.9999, 2.00001, -256.5, 1e-30, -1e30]),
+        draw.normal(2, 3).T,
+        torch.tensor(0.3),
+    ):
+        result = _lots(answer, x, f"round_by_lot(x), for x of shape {tuple(x.shape)},")
+        low, high = _neighbours(x)
+        inside = (result == low) | (result == high)
+        if not bool(inside.all()):
+            place = tuple((~inside).nonzero()[0].tolist())
+            raise Wrong(
+                f"{plain(x[place].item())} became {plain(result[place].item())}, and its "
+                f"neighbours in bfloat16 are {plain(low[place].item())} and "
+                f"{plain(high[place].item())}."
+            )
+    kept = torch.cat([draw.normal(50).to(torch.bfloat16).float(), torch.tensor([0.0, 1.0, -2.0])])
+    compare(
+        _lots(answer, kept, "round_by_lot(x), for numbers that bfloat16 can hold,"),
+        kept,
+        "round_by_lot(x), for numbers that bfloat16 can hold,",
+        hint="They should stay as they are.",
+        tolerance=0.0,
+    )
+    for value in (-1.006, 1.001, 0.3001, -77.07, 3.1e-20):
+        _require_mean(answer, value)
+    return "On average, nothing is lost."
+
+
+def _lots(answer: Any, x: Tensor, name: str) -> Tensor:
+    result = as_tensor(call(answer, x), name, tuple(x.shape), dtype=torch.bfloat16)
+    return result.detach().float()
+
+
+def _neighbours(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns the largest bfloat16 number up to x, and the smallest from x on, as float32."""
+    near = x.to(torch.bfloat16)
+    end = torch.full_like(near, math.inf)
+    low = torch.where(near.float() > x, torch.nextafter(near, -end), near)
+    high = torch.where(near.float() < x, torch.nextafter(near, end), near)
+    return low.float(), high.float()
+
+
+def _require_mean(answer: Any, value: float, count: int = 20_000) -> None:
+    x = torch.full((count,), value)
+    name = f"round_by_lot(x), for {count} times {value},"
+    result = _lots(answer, x, name).double()
+    low, high = (float(side[0]) for side in _neighbours(x))
+    exact = float(x[0])
+    share = (exact - low) / (high - low)
+    found = (result == high).double().mean().item()
+    hint = f"Of {count:,} times {value}, a share of {found:.3f} became {plain(high)}"
+    require(0 < found < 1, f"{hint}: both neighbours should come out, each at random.")
+    require(
+        not (abs(found - 0.5) < 0.02 and abs(share - 0.5) > 0.04),
+        f"{hint}, about one half. The nearer neighbour should be more likely.",
+    )
+    require(
+        not (abs(found - (1 - share)) < 0.02 and abs(share - 0.5) > 0.04),
+        f"{hint}, and {share:.3f} is right: the farther neighbour is the more likely one here.",
+    )
+    spread = (share * (1 - share) / count) ** 0.5
+    require(
+        abs(found - share) < 5 * spread + 0.004,
+        f"{hint}, and {share:.3f} is right, so that the mean is {value}.",
+    )
+    again = _lots(answer, x, name).double()
+    require(not torch.equal(result, again), "Two calls give the same draw: draw anew each time.")

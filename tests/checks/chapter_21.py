@@ -398,13 +398,129 @@ def returns_nothing(optimizer, loss, scale):
     as_the_chapter(optimizer, loss, scale)
 
 
+def a_random_carry(x):
+    bits = x.contiguous().view(torch.int32)
+    lot = torch.randint(0, 2**16, x.shape, dtype=torch.int32)
+    return ((bits + lot) & -(2**16)).view(torch.float32).to(torch.bfloat16)
+
+
+def toward_zero(x):
+    """The neighbour that is nearer to zero."""
+    return (x.contiguous().view(torch.int32) & -(2**16)).view(torch.float32).to(torch.bfloat16)
+
+
+def farther_from_zero(x):
+    near = toward_zero(x)
+    end = torch.where(x < 0, -torch.inf, torch.inf).to(torch.bfloat16)
+    return torch.where(near.float() == x, near, torch.nextafter(near, end))
+
+
+def by_neighbours(x):
+    small, large = toward_zero(x), farther_from_zero(x)
+    gap = (large.float() - small.float()).abs()
+    share = (x - small.float()).abs() / torch.where(gap == 0, 1, gap)
+    return torch.where(torch.rand(x.shape) < share, large, small)
+
+
+def one_by_one(x):
+    flat, drawn = x.flatten(), []
+    small, large = toward_zero(flat).double(), farther_from_zero(flat).double()
+    uniform = torch.rand(len(flat)).double()
+    share = (flat.double() - small) / (large - small)
+    for low, high, p, u in zip(small, large, share.nan_to_num(0), uniform, strict=True):
+        drawn.append(high if u < p else low)
+    return torch.stack(drawn).to(torch.bfloat16).view(x.shape)
+
+
+def nearest(x):
+    return x.to(torch.bfloat16)
+
+
+def cuts_off(x):
+    return toward_zero(x)
+
+
+def tosses_a_coin(x):
+    return torch.where(torch.rand(x.shape) < 0.5, farther_from_zero(x), toward_zero(x))
+
+
+def exchanged(x):
+    small, large = toward_zero(x), farther_from_zero(x)
+    gap = (large.float() - small.float()).abs()
+    share = (x - small.float()).abs() / torch.where(gap == 0, 1, gap)
+    return torch.where(torch.rand(x.shape) < share, small, large)
+
+
+def too_many_bits(x):
+    lot = torch.randint(0, 2**18, x.shape, dtype=torch.int32)
+    bits = x.contiguous().view(torch.int32)
+    return ((bits + lot) & -(2**16)).view(torch.float32).to(torch.bfloat16)
+
+
+def too_few_bits(x):
+    lot = torch.randint(0, 2**15, x.shape, dtype=torch.int32)
+    bits = x.contiguous().view(torch.int32)
+    return ((bits + lot) & -(2**16)).view(torch.float32).to(torch.bfloat16)
+
+
+def stays_float32(x):
+    return a_random_carry(x).float()
+
+
+def in_float16(x):
+    return x.to(torch.float16)
+
+
+def same_lot_each_time(x):
+    lot = torch.randint(
+        0, 2**16, x.shape, dtype=torch.int32, generator=torch.Generator().manual_seed(0)
+    )
+    bits = x.contiguous().view(torch.int32)
+    return ((bits + lot) & -(2**16)).view(torch.float32).to(torch.bfloat16)
+
+
+def one_lot_for_all(x):
+    lot = torch.randint(0, 2**16, (), dtype=torch.int32)
+    bits = x.contiguous().view(torch.int32)
+    return ((bits + lot) & -(2**16)).view(torch.float32).to(torch.bfloat16)
+
+
+def noise_of_the_wrong_size(x):
+    return (x + 0.01 * torch.randn(x.shape)).to(torch.bfloat16)
+
+
+def flattens(x):
+    return a_random_carry(x).flatten()
+
+
+def in_place(x):
+    x += 0.002 * torch.randn(x.shape)
+    return x.to(torch.bfloat16)
+
+
 RIGHT = {
+    "21.4": [a_random_carry, by_neighbours, one_by_one],
     "21.1": [by_nextafter, by_bits, by_logarithm],
     "21.2": [weighed, by_slices, divided_at_the_end],
     "21.3": [as_the_chapter, by_a_flag, by_the_norm],
 }
 
 WRONG = {
+    "21.4": [
+        (nearest, "both neighbours should come out"),
+        (cuts_off, "both neighbours should come out"),
+        (tosses_a_coin, "about one half"),
+        (exchanged, "the farther neighbour is the more likely one"),
+        (too_many_bits, "its neighbours in bfloat16 are"),
+        (too_few_bits, "so that the mean is"),
+        (stays_float32, "has dtype float32, and bfloat16 is asked for"),
+        (in_float16, "has dtype float16, and bfloat16 is asked for"),
+        (same_lot_each_time, "draw anew each time"),
+        (one_lot_for_all, "both neighbours should come out"),
+        (noise_of_the_wrong_size, "its neighbours in bfloat16 are"),
+        (flattens, "has shape (60,), and (3, 4, 5) is asked for"),
+        (in_place, "The numbers in the argument x have changed"),
+    ],
     "21.1": [
         (always_eps, "It grows with the number"),
         (

@@ -435,12 +435,90 @@ def no_scaling(optimizer, loss, scale):
     return scale
 
 
+def lot_carry(x):
+    """adds random low bits"""
+    i = x.clone().view(torch.int32)
+    i = i + torch.randint(65536, i.shape, dtype=torch.int32)
+    return (i - i % 65536).view(torch.float32).bfloat16()
+
+
+def lot_floor_ceil(x):
+    y = x.bfloat16()
+    inf = torch.tensor(float("inf"), dtype=torch.bfloat16)
+    down = torch.where(y.float() > x, torch.nextafter(y, -inf), y)
+    up = torch.where(y.float() < x, torch.nextafter(y, inf), y)
+    d, u = down.double(), up.double()
+    p = torch.where(u > d, (x.double() - d) / (u - d).clamp_min(1e-300), torch.zeros_like(d))
+    return torch.where(torch.bernoulli(p).bool(), up, down)
+
+
+def lot_numpy(x):
+    """with NumPy"""
+    import numpy as np
+
+    bits = x.numpy().copy().view(np.uint32).astype(np.uint64)
+    bits = (bits + np.random.randint(0, 1 << 16, bits.shape).astype(np.uint64)) >> 16 << 16
+    found = bits.reshape(-1).astype(np.uint32).view(np.float32).reshape(x.shape)
+    return torch.from_numpy(np.asarray(found)).to(torch.bfloat16)
+
+
+def lot_rounds(x):
+    return x.bfloat16()
+
+
+def lot_half(x):
+    y = x.bfloat16()
+    inf = torch.tensor(float("inf"), dtype=torch.bfloat16)
+    down = torch.where(y.float() > x, torch.nextafter(y, -inf), y)
+    up = torch.where(y.float() < x, torch.nextafter(y, inf), y)
+    return torch.where(torch.rand(x.shape) < 0.5, up, down)
+
+
+def lot_single_draw(x):
+    i = x.clone().view(torch.int32) + int(torch.randint(65536, (1,)))
+    return (i - i % 65536).view(torch.float32).bfloat16()
+
+
+def lot_gauss(x):
+    return (x * (1 + 0.004 * torch.randn(x.shape))).bfloat16()
+
+
+def lot_always_up(x):
+    y = x.bfloat16()
+    inf = torch.tensor(float("inf"), dtype=torch.bfloat16)
+    return torch.where(y.float() < x, torch.nextafter(y, inf), y)
+
+
+def lot_float(x):
+    return lot_carry(x).float()
+
+
+def lot_biased(x):
+    i = x.clone().view(torch.int32) + torch.randint(50000, x.shape, dtype=torch.int32)
+    return (i - i % 65536).view(torch.float32).bfloat16()
+
+
+def lot_no_zero(x):
+    return (lot_carry(x.abs()) * x.sign()).bfloat16() + 1e-3
+
+
 RIGHT = {
+    "21.4": [lot_carry, lot_floor_ceil, lot_numpy],
     "21.1": [by_nextafter, by_bits, by_exponent, in_place_tensor],
     "21.2": [weighted_parts, index_loop, grads_by_hand, sum_then_divide],
     "21.3": [plain_loop, with_all, backward_with_gradient, with_grad_scaler],
 }
 WRONG = {
+    "21.4": [
+        lot_rounds,
+        lot_half,
+        lot_single_draw,
+        lot_gauss,
+        lot_always_up,
+        lot_float,
+        lot_biased,
+        lot_no_zero,
+    ],
     "21.1": [
         only_eps,
         eps_times_x,
