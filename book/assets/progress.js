@@ -45,7 +45,8 @@ document.addEventListener("DOMContentLoaded", () => {
     const details = cell.querySelector("details.hide");
     const output = cell.querySelector(".cell_output");
     if (!details || !output || !cell.id) return;
-    const answer = output.textContent;
+    // The texts alone: a copy button has words of its own.
+    const answer = [...output.querySelectorAll("pre")].map(text => text.textContent).join("\n");
     const place = `${chapter}#${cell.id}`;
     const verdict = make("p", {className: "guess-verdict"});
     verdict.setAttribute("aria-live", "polite");
