@@ -11,7 +11,6 @@ treated as they are. In this order:
 
 import html
 import logging
-import os
 import re
 import sys
 from collections.abc import Iterable
@@ -169,15 +168,7 @@ def cut_fonts(sheet: str, pages: Iterable[str], static: Path) -> str:
     return sheet
 
 
-def read_side_by_side(app: Sphinx) -> None:
-    """Lets pages be read by several processes: these two keep nothing while they read."""
-    for name in ("sphinx_multitoc_numbering", "sphinx_jupyterbook_latex"):
-        app.extensions[name].parallel_read_safe = True
-
-
 def setup(app: Sphinx) -> dict:
     logging.getLogger("fontTools").setLevel(logging.WARNING)
-    app.parallel = os.cpu_count() or 1  # jupyter-book has no option for it
-    app.connect("builder-inited", read_side_by_side)
     app.connect("build-finished", lighten, priority=950)
     return {"parallel_read_safe": True, "parallel_write_safe": True, "version": "2"}
