@@ -45,4 +45,4 @@ def test_each_figure_of_a_page_has_its_button(open_page):
     page = open_page(PAGE)
     figures = page.locator(".cell_output img").count()
     assert figures > 1
-    assert page.get_by_role("button", name="Enlarge").count() == figures
+    expect(page.locator(".figure-open")).to_have_count(figures)
