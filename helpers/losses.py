@@ -4,7 +4,8 @@ All take logits and masks of one shape (N, ...), masks of 0 and 1 in floating po
 scalar. The definitions equal those of chapter 15.
 """
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +24,15 @@ def _require_masks(logits: object, masks: object) -> None:
         )
 
 
+def _checks_masks(function: Callable) -> Callable:
+    @functools.wraps(function)
+    def checked(logits: Tensor, masks: Tensor, *args, **kwargs) -> Tensor:
+        _require_masks(logits, masks)
+        return function(logits, masks, *args, **kwargs)
+
+    return checked
+
+
 def dice_loss(logits: Tensor, masks: Tensor, smooth: float = 1.0) -> Tensor:
     """Returns one minus the soft Dice coefficient, averaged over the pictures.
 
@@ -37,7 +47,6 @@ def dice_loss(logits: Tensor, masks: Tensor, smooth: float = 1.0) -> Tensor:
 
     Source: F. Milletari, N. Navab, S. Ahmadi, V-Net, arXiv:1606.04797.
     """
-    _require_masks(logits, masks)
     p = logits.sigmoid().flatten(1)
     masks = masks.flatten(1)
     shared = (p * masks).sum(dim=1)
@@ -60,12 +69,15 @@ def soft_iou_loss(logits: Tensor, masks: Tensor, smooth: float = 1.0) -> Tensor:
     Source: M. Rahman, Y. Wang, Optimizing intersection-over-union in deep neural networks for
     image segmentation, ISVC 2016.
     """
-    _require_masks(logits, masks)
     p = logits.sigmoid().flatten(1)
     masks = masks.flatten(1)
     shared = (p * masks).sum(dim=1)
     union = p.sum(dim=1) + masks.sum(dim=1) - shared
     return 1 - ((shared + smooth) / (union + smooth)).mean()
+
+
+dice_loss = _checks_masks(dice_loss)
+soft_iou_loss = _checks_masks(soft_iou_loss)
 
 
 class FocalLoss(nn.Module):
