@@ -1006,7 +1006,7 @@ def test_what_is_done_is_shown_by_chapter(file, capsys, monkeypatch):
     capsys.readouterr()
     after = shown(capsys).splitlines()
     assert after[0].startswith("Exercises done: 1 of ")
-    assert after[1] == "Chapter 01   ✓ 01.1   · 01.2   · 01.3   · 01.4"
+    assert after[1] == "Chapter 01   ✓ 01.1   · 01.2   · 01.3   · 01.4   · 01.5"
     assert len(after) == 1 + len(registry.chapters())
     assert file.read_text() == '{"done": "01.1"}\n'
     answer_right()

@@ -216,18 +216,22 @@ def notes_map() -> list[dict]:
     return yaml.safe_load((ROOT / "book" / "notes_map.yml").read_text(encoding="utf-8"))
 
 
-def test_the_map_of_the_notes_leads_to_sections_cells_and_corrections():
+def test_the_map_of_the_notes_leads_to_sections_cells_and_corrections(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "book" / "extensions")
+    chapters = import_module("chapters")
+    anchors = {c.name: c.anchor for name in IDS for c in chapters.claims(f"notebooks/{name}")}
     rows = re.findall(r"<tr.*?</tr>", text("book/notes_map.html"), re.S)[1:]
     for entry, row in zip(notes_map(), rows, strict=True):
         for where in entry["chapters"]:
             name, anchor = where.split("#")
             assert f'href="../notebooks/{name}.html#{anchor}"' in row, where
-        links = re.findall(r'href="\.\./notebooks/(\w+)\.html#cell-([\w-]+)"', row)
+        named, corrected = (row.split("<td>")[column] for column in (2, 4))
+        links = re.findall(r'href="\.\./notebooks/(\w+)\.html#cell-([\w-]+)"', named)
         for name, (chapter, cell) in zip(entry["names"], links, strict=True):
             cells = {c.id: c.source for c in code_cells(ROOT / "notebooks" / f"{chapter}.ipynb")}
             assert name in cells[cell], name
         for name in entry["corrections"]:
-            assert f'#correction-{name}"' in row
+            assert f'#{anchors[name]}"' in corrected, name
 
 
 def test_every_correction_is_in_one_row_of_the_map_of_the_notes():
