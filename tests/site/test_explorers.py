@@ -1,0 +1,222 @@
+"""Explorers: their numbers and the code that they show are PyTorch's, and they are easy to use."""
+
+import contextlib
+import io
+import json
+import math
+import random
+import re
+
+import pytest
+import torch
+from playwright.sync_api import expect
+from torch import nn
+
+from helpers import explorers
+from tests.site.conftest import PATIENCE, SITE
+
+pytestmark = pytest.mark.slow
+expect.set_options(timeout=PATIENCE)
+STATES, RUN = 300, 50
+NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|nan|inf)(?!\w)")
+ALL = """([name, states]) => states.map(state => {
+    const parts = window.executedExplorers[name], result = parts.model(state);
+    const prints = result.error ? [result.error] : parts.prints(state, result);
+    // JSON has no infinity and no NaN.
+    const plain = (key, value) => typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
+    return JSON.stringify({result, prints: prints.join("\\n"), code: parts.code(state, result)}, plain);
+})"""
+
+
+# Random states, edges among them
+
+
+def draw(control, rng):
+    kind = control["kind"]
+    if kind == "number":
+        step = control.get("step", 1)
+        steps = round((control["max"] - control["min"]) / step)
+        place = rng.choice([0, steps, *[rng.randint(0, steps)] * 6])
+        return round(control["min"] + place * step, 6)
+    if kind in ("scale", "choice"):
+        return rng.choice(control["values" if kind == "scale" else "options"])
+    if kind == "flag":
+        return rng.random() < 0.5
+    if kind == "text":
+        raise NotImplementedError(control["key"])
+    bounds = list(zip(control["min"], control["max"], control["step"], strict=True))
+    rows = range(rng.randint(control["least"], control["most"]))
+    return [[draw({"kind": "number", "min": a, "max": b, "step": c}, rng) for a, b, c in bounds]
+            for _ in rows]  # fmt: skip
+
+
+def states(name, count, seed):
+    """Returns the explorer's own start and random states."""
+    rng, found = random.Random(seed), [{}]
+    special = DRAWN.get(name, {})
+    for _ in range(count):
+        found.append(
+            {
+                control["key"]: special[control["key"]](rng)
+                if control["key"] in special
+                else draw(control, rng)
+                for control in explorers.controls(name)
+            }
+        )
+    start = {control["key"]: control["value"] for control in explorers.controls(name)}
+    return [{**start, **state} for state in found]
+
+
+def refusal(error):
+    return f"{type(error).__name__}: {str(error).splitlines()[0]}"
+
+
+NOTHING_LEFT = re.compile(
+    r"RuntimeError: (could not |Only zero batch |Given input size per channel)|\(1, 1, 0, 0\)"
+)
+
+
+def same_refusal(shown, true):
+    """Whether two errors are the same.
+
+    Where a transposed convolution leaves nothing, the backends of one processor differ: they
+    refuse, each in its own words, or return an empty tensor, which the next layer refuses.
+    """
+    nothing_left = (shown or "").endswith("Output size is too small")
+    return shown == true or bool(nothing_left and NOTHING_LEFT.match(true))
+
+
+def close(shown, true, rtol=1e-5, atol=1e-6):
+    """Whether two numbers, or lists of numbers, agree."""
+    if isinstance(true, list | tuple):
+        return len(shown) == len(true) and all(
+            close(a, b, rtol, atol) for a, b in zip(shown, true, strict=True)
+        )
+    if isinstance(true, str | bool) or true is None:
+        return shown == true
+    if isinstance(true, int):
+        return float(shown) == true
+    shown = float(shown)
+    if math.isnan(true) or math.isinf(true):
+        return shown == true or (math.isnan(shown) and math.isnan(true))
+    return abs(shown - true) <= atol + rtol * abs(true)
+
+
+# What PyTorch says: the same keys as the model's result, or the error
+
+
+def convolution(size, kernel, stride, padding, dilation, cell, layers, transposed, extra):
+    x = (torch.arange(size * size) * 7 % 10).float().reshape(1, 1, size, size)
+    options = {"stride": stride, "padding": padding, "dilation": dilation, "bias": False}
+    if transposed:
+        layer = nn.ConvTranspose2d(1, 1, kernel, output_padding=extra, **options)
+    else:
+        layer = nn.Conv2d(1, 1, kernel, **options)
+    with torch.no_grad():
+        layer.weight.copy_((torch.arange(kernel**2) * 2 % 3 - 1).reshape(1, 1, kernel, kernel))
+        y = layer(x)
+        sizes = [y.shape[-1]]
+        z = y
+        for _ in range(layers - 1):
+            z = layer(z)
+            sizes.append(z.shape[-1])
+    found = {"y": y[0, 0].long().tolist(), "out": y.shape[-1]}
+    if not z.numel():
+        return {"shape": (1, 1, 0, 0)}
+    if transposed:
+        return {**found, "stack": [{"size": size} for size in sizes]}
+    fields, jumps = [], []
+    for count in range(1, layers + 1):
+        line = torch.ones(1, 1, 1200, requires_grad=True)
+        stack = nn.Sequential(*[nn.Conv1d(1, 1, kernel, stride, dilation=dilation, bias=False)
+                                for _ in range(count)])  # fmt: skip
+        for weight in stack.parameters():
+            nn.init.ones_(weight)
+        ends = []
+        for place in (0, 1):
+            (seen,) = torch.autograd.grad(stack(line)[0, 0, place], line)
+            ends.append(int(seen.nonzero()[:, -1].max()))
+        fields.append(ends[0] + 1)
+        jumps.append(ends[1] - ends[0])
+    rows = zip(sizes, fields, jumps, strict=True)
+    return {
+        **found,
+        "stack": [dict(zip(("size", "field", "jump"), row, strict=True)) for row in rows],
+    }
+
+
+TRUTH = {"convolution": convolution}
+# How texts and other special fields are drawn.
+DRAWN = {}
+# How close, where a number is not a plain sum in float32.
+WITHIN = {}
+
+every_explorer = pytest.mark.parametrize("name", explorers.names())
+
+
+@pytest.fixture(scope="module")
+def bench(browser):
+    """An empty page with all explorers' scripts."""
+    page = browser.new_page()
+    page.set_content("<!doctype html><title>x</title>")
+    for file in ["explorer", *explorers.names()]:
+        page.add_script_tag(path=explorers.SCRIPTS / f"{file}.js")
+    yield page
+    page.close()
+
+
+def computed(bench, name, given):
+    return [json.loads(text) for text in bench.evaluate(ALL, [name, given])]
+
+
+@every_explorer
+def test_the_model_agrees_with_pytorch(bench, name):
+    given = states(name, STATES, seed=1)
+    shown = computed(bench, name, given)
+    refused = 0
+    for state, one in zip(given, shown, strict=True):
+        try:
+            true = TRUTH[name](**state)
+            if same_refusal(one["result"].get("error"), str(true.get("shape"))):
+                continue
+        except (RuntimeError, ValueError, IndexError) as error:
+            refused += 1
+            assert same_refusal(one["result"].get("error"), refusal(error)), state
+            continue
+        assert not one["result"].get("error"), (state, one["result"]["error"])
+        for key, value in true.items():
+            found = one["result"][key]
+            if isinstance(value, list) and value and isinstance(value[0], dict):
+                value, found = ([list(row.values()) for row in rows] for rows in (value, found))
+            assert close(found, value, **WITHIN.get(name, {})), (state, key, found, value)
+    assert refused < STATES / 2, "most states must have an answer"
+
+
+def run(code):
+    """Returns what a piece of shown code prints, an error as its last line."""
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        try:
+            exec(compile(code, "shown", "exec"), {})
+        except Exception as error:
+            return refusal(error)
+    return said.getvalue().rstrip("\n")
+
+
+@every_explorer
+def test_the_shown_code_prints_what_is_shown(bench, name):
+    given = states(name, RUN, seed=2)
+    for state, one in zip(given, computed(bench, name, given), strict=True):
+        printed = run(one["code"])
+        if same_refusal(one["prints"], printed):
+            continue
+        assert NUMBER.split(one["prints"]) == NUMBER.split(printed), (state, one["prints"], printed)
+        for shown, true in zip(NUMBER.findall(one["prints"]), NUMBER.findall(printed), strict=True):
+            # The last of five digits may be rounded the other way.
+            true = int(true) if re.fullmatch(r"[-+]?\d{1,15}", true) else float(true)
+            within = WITHIN.get(name, {})
+            bound = {
+                "rtol": max(2e-4, within.get("rtol", 0)),
+                "atol": max(2e-6, within.get("atol", 0)),
+            }
+            assert close(float(shown), true, **bound), (state, one["prints"], printed)
