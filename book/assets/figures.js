@@ -1,4 +1,5 @@
-// A figure fills the screen when it is tapped: labels that are small on a phone can be read.
+// On a phone a figure is as wide as its labels need, and scrolls in a frame of its own. A tap lets
+// it fill the screen.
 document.addEventListener("DOMContentLoaded", () => {
   const figures = document.querySelectorAll(".cell_output img");
   if (!figures.length || !("HTMLDialogElement" in window)) return;
@@ -17,6 +18,7 @@ document.addEventListener("DOMContentLoaded", () => {
   close.addEventListener("click", () => dialog.close());
   dialog.addEventListener("click", event => { if (event.target === dialog) dialog.close(); });
 
+  const frames = [];
   for (const figure of figures) {
     const show = () => {
       const copy = figure.cloneNode();
@@ -31,6 +33,24 @@ document.addEventListener("DOMContentLoaded", () => {
     open.textContent = "Enlarge";
     open.addEventListener("click", show);
     figure.addEventListener("click", show);
-    figure.after(open);
+    const frame = document.createElement("div");
+    frame.className = "figure-frame";
+    frame.style.setProperty("--drawn", figure.getAttribute("width"));
+    figure.replaceWith(frame);
+    frame.append(figure);
+    frame.after(open);
+    frames.push(frame);
   }
+
+  // What scrolls can be reached and named by keyboard and screen reader; what fits, needs neither.
+  const fit = () => {
+    for (const frame of frames) {
+      const scrolls = frame.scrollWidth > frame.clientWidth;
+      for (const [name, value] of [["tabindex", "0"], ["role", "group"], ["aria-label", "Figure, wider than the screen"]]) {
+        if (scrolls) frame.setAttribute(name, value); else frame.removeAttribute(name);
+      }
+    }
+  };
+  fit();
+  addEventListener("resize", fit);
 });
