@@ -201,13 +201,14 @@ class Budgets(SphinxDirective):
         if record is None:
             return [paragraph("Nothing has been measured yet.")]
         titles, chapters = chapter_titles(), record["chapters"]
+        measured = (recorded(self.env, "pages") or {"pages": {}})["pages"]
         rows = [
             (
                 link(f"{number(f'notebooks/{name}')} · {titles[f'notebooks/{name}']}",
                      f"notebooks/{name}"),
                 paragraph(f"{chapter['seconds']:.0f} s"),
                 paragraph(f"{chapter['peak_mib']:,} MiB"),
-                paragraph(f"{chapter['page_kb']:,} kB"),
+                paragraph(_kilobytes(measured.get(f"notebooks/{name}.html"))),
             )
             for name, chapter in chapters.items()
         ]  # fmt: skip
@@ -218,8 +219,31 @@ class Budgets(SphinxDirective):
             f"{total / 60:.1f} minutes. The site is built in {record['build_seconds']:.0f} s, and "
             f"after a change of one notebook in {record['rebuild_seconds']:.0f} s."
         )
-        head = ("Chapter", "To run", "Peak memory", "Page, uncompressed")
+        head = ("Chapter", "To run", "Peak memory", "Page, over the wire")
         return [paragraph(words), table(head, rows, widths=(43, 15, 19, 23))]
+
+
+def _kilobytes(page: dict | None) -> str:
+    return f"{page['wire_kb']:,} kB" if page else "not measured"
+
+
+class Lighthouse(SphinxDirective):
+    """What Lighthouse said of some pages when ``make bench`` asked it."""
+
+    def run(self) -> list[nodes.Node]:
+        record = recorded(self.env, "pages")
+        if record is None or not record["lighthouse"]:
+            return [paragraph("Nothing has been measured yet.")]
+        rows = [
+            (paragraph(name), *(paragraph(f"{score:.2f}") for score in scores.values()))
+            for name, scores in record["lighthouse"].items()
+        ]
+        words = (
+            f"On {record['date']}, on {record['cores']} cores, with gzip: Lighthouse's standard "
+            "phone, the median of five runs."
+        )
+        head = ("Page", "Performance", "Accessibility", "Best practices", "SEO")
+        return [paragraph(words), table(head, rows, widths=(36, 16, 16, 16, 16))]
 
 
 class Tests(SphinxDirective):
@@ -321,6 +345,7 @@ def setup(app: Sphinx) -> dict:
     app.add_directive("corrections", Corrections)
     app.add_directive("notes-map", NotesMap)
     app.add_directive("platforms", Platforms)
+    app.add_directive("lighthouse", Lighthouse)
     app.add_directive("budgets", Budgets)
     app.add_directive("tests-record", Tests)
     app.add_directive("mutation", Mutation)

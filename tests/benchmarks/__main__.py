@@ -1,11 +1,12 @@
 """Measures the book, prints tables, and keeps the budgets. Run by hand: make bench.
 
-The budgets (seconds, memory and page weight of each chapter, seconds of a build) are written to
+The budgets (seconds and memory of each chapter, seconds of a build) are written to
 ``book/results/budgets.json``, which the page *How to use this book* shows.
 
-``python -m tests.benchmarks budgets``, ``speed``, ``precision`` or ``tests`` measures one part: the
-budgets; imports and the training loop; autocast, channels_last and torch.compile against the plain
-step; the tests themselves, by group, in ``book/results/tests.json``.
+``python -m tests.benchmarks`` with a name measures one part. ``budgets``. ``pages``: the weight of
+the built pages and Lighthouse's scores, in ``book/results/pages.json``. ``speed``: imports and the
+training loop. ``precision``: autocast, channels_last and torch.compile against the plain step.
+``tests``: the tests themselves, by group, in ``book/results/tests.json``.
 """
 
 import datetime
@@ -19,7 +20,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from urllib.parse import urlsplit
 
 os.environ["TQDM_DISABLE"] = "1"
 
@@ -31,9 +31,8 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import helpers
 from book import notebooks
-from tests.benchmarks import suite
+from tests.benchmarks import pages, suite
 from tests.benchmarks.precision import ratios
-from tests.site.browsing import SITE, chromium, served
 
 ROOT = Path(__file__).parents[2]
 BUDGETS = ROOT / "book" / "results" / "budgets.json"
@@ -163,21 +162,6 @@ def site() -> tuple[float, float]:
     return seconds[0], seconds[1]
 
 
-def page_weights(pages: list[str]) -> dict[str, float]:
-    """Returns the kB (uncompressed) that a browser loads for each page, with an empty cache."""
-    weights = {}
-    with served() as address, chromium() as browser:
-        for page_name in pages:
-            page = browser.new_context().new_page()
-            urls: list[str] = []
-            page.on("requestfinished", lambda request, kept=urls: kept.append(request.url))
-            page.goto(f"{address}/{page_name}", wait_until="networkidle")
-            paths = [urlsplit(url).path.lstrip("/") for url in urls if url.startswith(address)]
-            weights[page_name] = sum((SITE / path).stat().st_size for path in paths) / 1000
-            page.close()
-    return weights
-
-
 def keep(chapters: dict[str, dict[str, float]], cold: float, warm: float) -> None:
     """Writes the budgets to their record."""
     record = {
@@ -227,13 +211,16 @@ def budgets() -> None:
     print(ROW.format("first build", f"{cold:.1f}", ""))
     print(ROW.format("one notebook changed", f"{warm:.1f}", ""), flush=True)
 
-    print("\n" + ROW.format("page", "kB", ""))
-    pages = ["index.html", *(f"notebooks/{name}.html" for name in chapters)]
-    for page, weight in page_weights(pages).items():
-        print(ROW.format(page, f"{weight:.0f}", ""))
-        if page != "index.html":
-            chapters[Path(page).stem]["page_kb"] = round(weight)
     keep(chapters, cold, warm)
+
+
+def site_pages() -> None:
+    record = pages.measure()
+    print(ROW.format("page, as a phone loads it", "kB, gzip", "elements"))
+    for name, page in record["pages"].items():
+        print(ROW.format(name, page["wire_kb"], page["elements"]))
+    for name, scores in record["lighthouse"].items():
+        print(ROW.format(f"Lighthouse, {name}", *list(scores.values())[:2]))
 
 
 def tests() -> None:
@@ -247,7 +234,13 @@ def tests() -> None:
     print(ROW.format("peak MiB (at most 6144)", record["peak_mib"], ""))
 
 
-PARTS = {"budgets": budgets, "speed": speed, "precision": precision, "tests": tests}
+PARTS = {
+    "budgets": budgets,
+    "pages": site_pages,
+    "speed": speed,
+    "precision": precision,
+    "tests": tests,
+}
 
 
 def main() -> None:
