@@ -1,5 +1,6 @@
 """Checks of chapter 08, convolution."""
 
+import copy
 import math
 from typing import Any
 
@@ -314,7 +315,7 @@ def design(answer: Any) -> str:
         "is a layer in the network that knows the place?",
     )
     require(
-        float(y[..., 23:27, 23:27].std(dim=(0, 2, 3)).max()) > 0,
+        float(y[..., 23:27, 23:27].detach().std(dim=(0, 2, 3)).max()) > 0,
         "The output is the same everywhere, whatever the picture.",
     )
     return "Far-sighted, and small enough for a watch."
@@ -329,15 +330,23 @@ def _stack_output(net: nn.Module, x: Tensor) -> Tensor:
 
 
 def _require_reach(net: nn.Module, x: Tensor) -> None:
-    """Measures which pixels the unit in the middle depends on, by its gradient."""
+    """Measures which pixels the unit in the middle depends on, by its gradient.
+
+    A ReLU that is off at the start hides what lies before it. So a copy with positive weights,
+    in which no ReLU is off, is measured as well.
+    """
     seen = torch.zeros_like(x[0, 0], dtype=torch.bool)
-    for _ in range(3):
-        picture = torch.randn_like(x).requires_grad_()
-        output = call(net, picture)[0, :, 25, 25]
+    awake = copy.deepcopy(net)
+    with torch.no_grad():
+        for parameter in awake.parameters():
+            parameter.abs_().add_(0.01)
+    for module, picture in 3 * [(net, torch.randn_like)] + 3 * [(awake, torch.rand_like)]:
+        image = picture(x).requires_grad_()
+        output = call(module, image)[0, :, 25, 25]
         weights = torch.rand_like(output) + 0.5
         run(lambda out=output, w=weights: (out * w).sum().backward())
-        if picture.grad is not None:
-            seen |= picture.grad[0, 0] != 0
+        if image.grad is not None:
+            seen |= image.grad[0, 0] != 0
     for axis, what in ((1, "rows"), (0, "columns")):
         places = seen.any(dim=axis).nonzero()
         reach = int(places.max() - places.min()) + 1 if len(places) else 0

@@ -1,5 +1,6 @@
 """Checks of chapter 09, initialisation."""
 
+import copy
 import math
 from typing import Any
 
@@ -387,10 +388,30 @@ def balance(answer: Any) -> str:
     for name, net, x in _nets(Draw(7)):
         before = {key: value.clone() for key, value in net.state_dict().items()}
         given = Snapshot(x, "the argument x")
-        run(answer, net, x, changes=("values", "grad"))
+        own = dict(net.named_parameters())
+        again = copy.deepcopy(net)
+        run(answer, net, x, changes=("values", "grad", "modules"))
         require(not given.change(), given.change())
+        _require_in_place(net, own)
         _require_balanced(name, net, x, before)
+        if "zero" in name:
+            torch.manual_seed(1)
+            run(answer, again, x, changes=("values", "grad"))
+            require(
+                not torch.equal(again[0].weight, net[0].weight),
+                f"For {name} two calls gave the same weights: draw them at random.",
+            )
     return "No formula, and every layer has the right size."
+
+
+def _require_in_place(net: nn.Module, own: dict[str, Tensor]) -> None:
+    after = dict(net.named_parameters())
+    for key, parameter in own.items():
+        require(
+            after.get(key) is parameter,
+            f"{key} is not the parameter that it was: fill or scale it in place, so that an "
+            "optimizer that knows it goes on.",
+        )
 
 
 def _require_balanced(name: str, net: nn.Module, x: Tensor, before: dict[str, Tensor]) -> None:

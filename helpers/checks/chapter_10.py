@@ -434,6 +434,7 @@ def symmetric(answer: Any) -> str:
         _train(layer, n, draw)
         require(not same(_matrix(layer, n), matrix, 1e-6), "Training does not change the matrix.")
         _require_symmetric(_matrix(layer, n), n, "after some steps of training")
+        _require_reached(layer, n)
         found = call(layer.double(), torch.eye(n, dtype=torch.float64))
         found = as_tensor(found, f"Symmetric({n}) after double()", (n, n), dtype=torch.float64)
         _require_symmetric(found, n, "after double()")
@@ -487,6 +488,27 @@ def _require_numbers(layer: nn.Module, n: int) -> None:
         f"The {count} trainable numbers of Symmetric({n}) move its matrix in {rank} directions "
         f"only, so not every symmetric matrix can be reached: {wanted} are needed.",
     )
+
+
+def _require_reached(layer: nn.Module, n: int) -> None:
+    """Trains towards matrices of large numbers of both signs."""
+    rows, columns = torch.meshgrid(torch.arange(n), torch.arange(n), indexing="ij")
+    for sign in (1.0, -1.0):
+        target = 3 * sign * (1 - 2 * ((rows + columns) % 3 == 1).float())
+        optimizer = torch.optim.Adam(layer.parameters(), lr=0.1)
+        for _ in range(150):
+            optimizer.zero_grad()
+            run(lambda goal=target: (layer(torch.eye(n)) - goal).square().sum().backward())
+            optimizer.step()
+        found = _matrix(layer, n)
+        apart = (found - target).abs()
+        row, column = divmod(int(apart.argmax()), n)
+        require(
+            float(apart.max()) < 1.5,
+            f"Symmetric({n}) was trained towards a matrix with {float(target[row, column]):.0f} at "
+            f"[{row}, {column}], and {float(found[row, column]):.2f} stands there after 150 steps: "
+            "every symmetric matrix should be within reach, with numbers of any size and sign.",
+        )
 
 
 def _train(layer: nn.Module, n: int, draw: Draw) -> None:

@@ -369,12 +369,15 @@ def design(answer: Any) -> str:
         name = f"design({budget})"
         net = as_module(call(answer, budget), name)
         other = as_module(call(answer, budget), name)
+        for made in (net, other):  # lazy layers learn their sizes from a first batch
+            made.eval()
+            as_tensor(call(made, draw.normal(2, 1, 28, 28)), f"The output of {name}")
         own = {p.data_ptr() for p in net.parameters()}
         require(
             not any(p.data_ptr() in own for p in other.parameters()),
             "Two calls return networks that share weights: make a new one in each call.",
         )
-        _require_logits(net.eval(), draw.normal(5, 1, 28, 28), name)
+        _require_logits(net, draw.normal(5, 1, 28, 28), name)
         _require_the_plan(net, draw.normal(2, 1, 28, 28), name)
         total = sum(p.numel() for p in net.parameters())
         require(total <= budget, f"{name} has {total:,} parameters, more than its budget.")

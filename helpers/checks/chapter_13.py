@@ -343,6 +343,7 @@ def vary(answer: Any) -> str:
             "The new masks do not fit the new pictures: garments lie where the mask says ground. "
             "Each mask must be moved as its picture is.",
         )
+        _require_in_place(new, new_masks, sum(fits) / len(fits))
         changed += int((new != pictures).flatten(1).any(1).sum())
         moved += int((new_masks != masks).flatten(1).any(1).sum())
     require(changed > 0, "The pictures come back as they were: change them.")
@@ -361,6 +362,26 @@ def vary(answer: Any) -> str:
         "Two calls with the same pictures give the same result: draw anew each time.",
     )
     return "Twice the pictures, and every mask still fits."
+
+
+def _require_in_place(pictures: Tensor, masks: Tensor, fit: float) -> None:
+    """Tells a mask that would fit better if it lay one pixel further, in some direction."""
+    for rows, columns, where in (
+        (1, 0, "lower"),
+        (-1, 0, "higher"),
+        (0, 1, "further right"),
+        (0, -1, "further left"),
+    ):
+        moved = [
+            _fit(a[0], b)
+            for a, b in zip(pictures, masks.roll((rows, columns), dims=(1, 2)), strict=True)
+        ]
+        moved = [value for value in moved if value is not None]
+        require(
+            sum(moved) / max(len(moved), 1) <= fit + 0.005,
+            f"The new masks would fit better if they lay one pixel {where}: move mask and picture "
+            "by the same amount.",
+        )
 
 
 def _blobs(draw: Draw, count: int, height: int, width: int) -> Tensor:

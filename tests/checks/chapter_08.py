@@ -344,6 +344,13 @@ def fixed_size():
     return FixedSize()
 
 
+def narrow_after_pooling():
+    layers = [nn.Conv2d(1, 3, 3, padding=1), nn.ReLU(), nn.MaxPool2d(4)]
+    for _ in range(4):
+        layers += [nn.Conv2d(3, 3, 3, padding=1), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Conv2d(3, 8, 3, padding=1))
+
+
 def all_zero():
     net = strides_then_dilations()
     nn.init.zeros_(net[-1].weight)
@@ -366,7 +373,7 @@ RIGHT = {
     "08.1": [half_of_what_is_lost, half_a_kernel, by_trying],
     "08.2": [two_unfolds, pixel_by_pixel, columns_of_patches, shifted_pictures],
     "08.3": [by_running, by_formula, in_tensors],
-    "08.4": [strides_then_dilations, pooled_and_separable, of_one_layer],
+    "08.4": [strides_then_dilations, pooled_and_separable, of_one_layer, narrow_after_pooling],
 }
 
 WRONG = {
@@ -427,7 +434,7 @@ WRONG = {
         (ten_channels, "has shape (2, 10, 16, 16)"),
         (knows_the_place, "a layer in the network that knows the place"),
         (fixed_size, "your answer raised RuntimeError"),
-        (all_zero, "depends on 0 rows"),
+        (all_zero, "The output is the same everywhere"),
         (the_class_itself, "design() should be"),
         (calls_it, "design() should be"),
         (larger_by_pooling, "has shape"),

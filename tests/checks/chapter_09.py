@@ -485,6 +485,18 @@ def scales_the_input(net, x):
     balance_by_hooks(net, x)
 
 
+@torch.no_grad()
+def fixed_numbers(net, x):
+    layers = linear_in_order(net, x)
+    for layer in layers:
+        numbers = torch.arange(layer.weight.numel(), dtype=torch.float32)
+        layer.weight.copy_((1.7 * numbers).sin().view_as(layer.weight))
+        if layer.bias is not None:
+            layer.bias.zero_()
+    for number, layer in enumerate(layers):
+        layer.weight.div_(by_hooks(net, x)[number])
+
+
 def other_layers(net, x):
     for module in net.modules():
         if isinstance(module, nn.Linear):
@@ -569,7 +581,8 @@ WRONG = {
         (in_training_mode, "is in another mode than before"),
         (layer_norms_too, "does not belong to an nn.Linear"),
         (scales_the_input, "The numbers in the argument x have changed"),
-        (other_layers, "The submodules of the argument net have changed"),
+        (other_layers, "is not the parameter that it was"),
+        (fixed_numbers, "two calls gave the same weights"),
         (normalises, "The entries of the argument net have changed"),
     ],
 }

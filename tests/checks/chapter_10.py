@@ -430,6 +430,20 @@ class Squares(nn.Module):
         return x @ self.numbers @ self.numbers.T
 
 
+class PositiveDiagonal(DiagonalAndRest):
+    def forward(self, x):
+        upper = torch.zeros(self.n, self.n).to(x)
+        upper[tuple(torch.triu_indices(self.n, self.n, 1))] = self.above
+        return x @ (upper + upper.T + self.diagonal.exp().diag())
+
+
+class BoundedNumbers(DiagonalAndRest):
+    def forward(self, x):
+        upper = torch.zeros(self.n, self.n).to(x)
+        upper[tuple(torch.triu_indices(self.n, self.n, 1))] = self.above.tanh()
+        return x @ (upper + upper.T + self.diagonal.diag())
+
+
 class OneNumberRepeated(ByIndex):
     def forward(self, x):
         return x @ (self.numbers.sum() * torch.ones_like(self.index, dtype=x.dtype))
@@ -532,6 +546,8 @@ WRONG = {
         (UpperOnly, "is not symmetric at the start"),
         (Squares, "has 16 trainable numbers"),
         (OneNumberRepeated, "move its matrix in 1 directions only"),
+        (PositiveDiagonal, "should be within reach"),
+        (BoundedNumbers, "should be within reach"),
         (WithBias, "Is it linear"),
         (WithActivation, "Is it linear"),
         (StartsAtZero, "start alike"),

@@ -475,6 +475,29 @@ def a_class_of_its_own(budget):
     return fitted(Plan, budget)
 
 
+def lazy_layers(budget):
+    def make(width):
+        layers = []
+        for number, factor in enumerate((1, 2, 3, 3, 2)):
+            channels = factor * width
+            layers += [nn.LazyConv2d(channels, 3, padding=1), nn.BatchNorm2d(channels), nn.ReLU()]
+            if number in (0, 1, 4):
+                layers.append(nn.MaxPool2d(2))
+        layers += [nn.Flatten(), nn.LazyLinear(8 * width), nn.ReLU()]
+        layers += [nn.LazyLinear(8 * width), nn.ReLU(), nn.LazyLinear(10)]
+        return nn.Sequential(*layers)
+
+    def count(width):
+        net = make(width)
+        net(torch.zeros(2, 1, 28, 28))
+        return sum(p.numel() for p in net.parameters())
+
+    width = 1
+    while count(width + 1) <= budget:
+        width += 1
+    return make(width)
+
+
 def one_hidden_layer_takes_the_rest(budget):
     hidden = 10
     while count(by_width(4, hidden + 10)) <= budget:
@@ -581,7 +604,7 @@ def a_number(budget):
 RIGHT = {
     "11.4": [
         *(raises_the_width, halves_an_interval, a_class_of_its_own),
-        one_hidden_layer_takes_the_rest,
+        *(one_hidden_layer_takes_the_rest, lazy_layers),
     ],
     "11.1": [
         *(one_after_the_other, a_tuple, real_layers, counts_places, recursive),

@@ -387,6 +387,17 @@ def affine_and_noise(pictures, masks):
     return x, y[:, 0].long()
 
 
+def turns_and_enlarges(pictures, masks):
+    n = len(pictures)
+    size, angle = 0.7 + 0.3 * torch.rand(n), 0.8 * torch.rand(n) - 0.4
+    a, b = size * angle.cos(), size * angle.sin()
+    theta = torch.stack([a, -b, 0 * a, b, a, 0 * a], dim=1).view(n, 2, 3)
+    grid = F.affine_grid(theta, pictures.shape, align_corners=False)
+    x = F.grid_sample(pictures, grid, align_corners=False).clamp(0, 1)
+    y = F.grid_sample(masks[:, None].float(), grid, "nearest", align_corners=False)
+    return x, y[:, 0].long()
+
+
 def inverts_some(pictures, masks):
     x, y = flips_each_pair(pictures, masks)
     invert = torch.rand(len(x), 1, 1, 1) < 0.3
@@ -407,6 +418,13 @@ def only_the_masks(pictures, masks):
 
 def draws_twice(pictures, masks):
     return flips_each_pair(pictures, masks)[0], flips_each_pair(pictures, masks)[1]
+
+
+def rolls_one_pixel_less(pictures, masks):
+    steps = torch.randint(-4, 5, (len(pictures),)).tolist()
+    new = [x.roll(step, 2) for x, step in zip(pictures, steps, strict=True)]
+    moved = [y.roll(step - 1, 1) for y, step in zip(masks, steps, strict=True)]
+    return torch.stack(new), torch.stack(moved)
 
 
 def only_brightness(pictures, masks):
@@ -469,7 +487,7 @@ def smaller(pictures, masks):
 
 
 RIGHT = {
-    "13.4": [flips_each_pair, rolls_and_dims, affine_and_noise, inverts_some],
+    "13.4": [flips_each_pair, rolls_and_dims, affine_and_noise, turns_and_enlarges, inverts_some],
     "13.1": [two_masks, numpy_sets, sum_minus_intersection, pixel_by_pixel],
     "13.2": [pads, into_zeros, concatenated, zero_pad_module],
     "13.3": [two_poolings, slices, replicated, convolved, reflected],
@@ -481,6 +499,7 @@ WRONG = {
         (only_the_pictures, "do not fit the new pictures"),
         (only_the_masks, "do not fit the new pictures"),
         (draws_twice, "do not fit the new pictures"),
+        (rolls_one_pixel_less, "one pixel further right"),
         (only_brightness, "at least one change should move pixels"),
         (flips_all, "all changed alike"),
         (one_draw_a_batch, "all changed alike"),
