@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 from torch import nn
 
 from helpers import explorers
-from tests.site.conftest import PATIENCE, SITE
+from tests.site.conftest import PATIENCE
 
 pytestmark = pytest.mark.slow
 expect.set_options(timeout=PATIENCE)
@@ -21,10 +21,10 @@ STATES, RUN = 300, 50
 NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|nan|inf)(?!\w)")
 ALL = """([name, states]) => states.map(state => {
     const parts = window.executedExplorers[name], result = parts.model(state);
-    const prints = result.error ? [result.error] : parts.prints(state, result);
+    const prints = (result.error ? [result.error] : parts.prints(state, result)).join("\\n");
     // JSON has no infinity and no NaN.
-    const plain = (key, value) => typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
-    return JSON.stringify({result, prints: prints.join("\\n"), code: parts.code(state, result)}, plain);
+    const plain = (key, x) => typeof x === "number" && !Number.isFinite(x) ? String(x) : x;
+    return JSON.stringify({result, prints, code: parts.code(state, result)}, plain);
 })"""
 
 
@@ -145,9 +145,84 @@ def convolution(size, kernel, stride, padding, dilation, cell, layers, transpose
     }
 
 
-TRUTH = {"convolution": convolution}
+def sizes(text, count, largest):
+    """Returns the sizes that a text names, as the explorers read it.
+
+    Raises:
+        ValueError: The text names no shape.
+    """
+    if not re.fullmatch(r"\s*(\d+\s*(,\s*\d+\s*)*,?\s*)?", text):
+        raise ValueError("no shape")
+    found = [int(part) for part in text.split(",") if part.strip()]
+    if len(found) not in count or not largest(found):
+        raise ValueError("no shape")
+    return found
+
+
+def broadcasting(a, b, step):
+    a, b = (sizes(text, range(5), lambda s: max(s, default=0) <= 6) for text in (a, b))
+    p, q = torch.arange(math.prod(a)).reshape(a), torch.arange(math.prod(b)).reshape(b)
+    total = p + 100 * q
+    shape = total.shape
+    places = [one.expand(shape).reshape(-1).tolist() for one in (p, q)]
+    strides = [list(one.expand(shape).stride()) for one in (p, q)]
+    return {
+        "shape": list(shape),
+        "strides": strides,
+        "places": places,
+        "sum": total.reshape(-1).tolist(),
+        "total": int(total.sum()),
+    }
+
+
+def strides(shape, first, second, third):
+    found = sizes(shape, range(1, 4), lambda s: min(s) > 0 and math.prod(s) <= 48)
+    x = torch.arange(math.prod(found)).view(found)
+    y = x
+    for step in (first, second, third):
+        y = eval("y" + step.removeprefix("nothing"), {"y": y})
+    memory = torch.tensor([], dtype=torch.long).set_(y.untyped_storage())
+    places = torch.arange(len(memory)).as_strided(y.shape, y.stride(), y.storage_offset())
+    try:
+        viewable = y.view(-1) is not None
+    except RuntimeError:
+        viewable = False
+    return {
+        "shape": list(y.shape),
+        "stride": list(y.stride()),
+        "offset": y.storage_offset(),
+        "contiguous": y.is_contiguous(),
+        "shared": y.untyped_storage().data_ptr() == x.untyped_storage().data_ptr(),
+        "memory": memory.tolist(),
+        "places": places.reshape(-1).tolist(),
+        "values": y.reshape(-1).tolist(),
+        "viewable": viewable,
+    }
+
+
+def a_shape(count, low, high):
+    def drawn(rng):
+        if rng.random() < 0.03:
+            return rng.choice(["3 4", "x", "-1, 2", "2.5", "3,,4", "99, 9", "1, 1, 1, 1, 1"])
+        text = ", ".join(str(rng.choice(range(low, high + 1))) for _ in range(rng.choice(count)))
+        return text + rng.choice(["", "", "", " "])
+
+    return drawn
+
+
+def a_fitting_shape(rng):
+    return ", ".join(str(rng.choice([0, 1, 1, 1, 2, 2, 2, 3])) for _ in range(rng.choice(range(5))))
+
+
+TRUTH = {"broadcasting": broadcasting, "strides": strides, "convolution": convolution}
 # How texts and other special fields are drawn.
-DRAWN = {}
+DRAWN = {
+    "broadcasting": {
+        "a": a_fitting_shape,
+        "b": lambda rng: rng.choice([a_fitting_shape] * 9 + [a_shape([2], 0, 6)])(rng),
+    },
+    "strides": {"shape": a_shape([1, 2, 2, 3, 3], 1, 4)},
+}
 # How close, where a number is not a plain sum in float32.
 WITHIN = {}
 
@@ -181,6 +256,9 @@ def test_the_model_agrees_with_pytorch(bench, name):
                 continue
         except (RuntimeError, ValueError, IndexError) as error:
             refused += 1
+            if one["result"].get("invalid"):
+                assert str(error) == "no shape", state
+                continue
             assert same_refusal(one["result"].get("error"), refusal(error)), state
             continue
         assert not one["result"].get("error"), (state, one["result"]["error"])
@@ -207,6 +285,8 @@ def run(code):
 def test_the_shown_code_prints_what_is_shown(bench, name):
     given = states(name, RUN, seed=2)
     for state, one in zip(given, computed(bench, name, given), strict=True):
+        if one["result"].get("invalid"):
+            continue
         printed = run(one["code"])
         if same_refusal(one["prints"], printed):
             continue

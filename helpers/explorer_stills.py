@@ -1,0 +1,257 @@
+"""The still figures of ``helpers.explorers``: what stands where no script runs, by PyTorch.
+
+Each is a function from a state to a drawing and a sentence. Numbers are rounded to what the drawing
+shows, and computed in float64, so that every processor stores the same text.
+"""
+
+import html as markup
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+EMBER, BLUE, GREEN, VIOLET = "#d9480f", "#2b7fd4", "#2a9461", "#9c5bd6"
+
+
+# What they are drawn with. Greys are the page's own colour, made paler.
+
+
+def _number(x: float) -> str:
+    return f"{round(x, 1):g}"
+
+
+def _svg(width: int, height: float, *parts: str, label: str) -> str:
+    size = f'width="{width}" height="{_number(height)}" viewBox="0 0 {width} {_number(height)}"'
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" '
+        f'aria-label="{markup.escape(label)}" style="max-width:100%;height:auto" '
+        f'font-family="sans-serif" font-size="12" fill="currentColor">{"".join(parts)}</svg>'
+    )
+
+
+def _text(x: float, y: float, words: object, anchor: str = "start", **given: Any) -> str:
+    more = "".join(f' {key.replace("_", "-")}="{value}"' for key, value in given.items())
+    place = "" if anchor == "start" else f' text-anchor="{anchor}"'
+    return (
+        f'<text x="{_number(x)}" y="{_number(y)}"{place}{more}>{markup.escape(str(words))}</text>'
+    )
+
+
+def _cells(
+    values: Sequence[Sequence[object]],
+    x: float,
+    y: float,
+    size: float,
+    mark: Callable[[int, int], str | None] = lambda row, column: None,
+) -> str:
+    """Returns a table of numbers as squares; ``mark`` gives a square's colour, None for none."""
+    parts = []
+    for row, line in enumerate(values):
+        for column, value in enumerate(line):
+            left, top = x + column * size, y + row * size
+            colour = mark(row, column)
+            ground = f'fill="{colour}" fill-opacity="0.3"' if colour else 'fill="none"'
+            parts.append(
+                f'<rect x="{_number(left)}" y="{_number(top)}" width="{_number(size)}" '
+                f'height="{_number(size)}" {ground} stroke="currentColor" stroke-opacity="0.4"/>'
+            )
+            if size >= 14 and value != "":
+                parts.append(_text(left + size / 2, top + size / 2 + 4, value, "middle"))
+    return "".join(parts)
+
+
+def _curves(
+    curves: Iterable[tuple[str, str, Sequence[tuple[float, float]]]],
+    x: tuple[float, float],
+    y: tuple[float, float],
+    words: tuple[str, str],
+    label: str,
+    *,
+    dots: Iterable[tuple[float, float, str]] = (),
+    names: bool = True,
+    size: tuple[int, int] = (360, 220),
+) -> str:
+    """Returns a diagram of (name, colour, points) with its axes' ends and words."""
+    width, height = size
+    left, right, top, bottom = 46, width - 12, 24, height - 34
+
+    def at(point: tuple[float, float]) -> tuple[float, float]:
+        across = (point[0] - x[0]) / (x[1] - x[0])
+        up = (point[1] - y[0]) / (y[1] - y[0])
+        return left + across * (right - left), bottom - up * (bottom - top)
+
+    parts = [
+        f'<path d="M{left},{top}V{bottom}H{right}" fill="none" stroke="currentColor" '
+        'stroke-opacity="0.4"/>',
+        _text(left - 5, bottom, f"{y[0]:.3g}", "end"),
+        _text(left - 5, top + 9, f"{y[1]:.3g}", "end"),
+        _text(left, bottom + 15, f"{x[0]:.3g}", "middle"),
+        _text(right, bottom + 15, f"{x[1]:.3g}", "end"),
+        _text(right, height - 4, words[0], "end"),
+        _text(0, 11, words[1]),
+    ]
+    place = right
+    for name, colour, points in curves:
+        shown = [at(p) for p in points if math.isfinite(p[0]) and math.isfinite(p[1])]
+        inside = [
+            p for p in shown if top - 1 <= p[1] <= bottom + 1 and left - 1 <= p[0] <= right + 1
+        ]
+        line = "".join(f"{'L' if i else 'M'}{a:.1f},{b:.1f}" for i, (a, b) in enumerate(inside))
+        parts.append(f'<path d="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        if name and names:
+            parts.append(_text(place, 11, f"— {name}", "end", fill=colour))
+            place -= 7 * len(name) + 26
+    for a, b, colour in dots:
+        cx, cy = at((a, b))
+        parts.append(f'<circle cx="{cx:.1f}" cy="{cy:.1f}" r="4" fill="{colour}"/>')
+    return _svg(width, height, *parts, label=label)
+
+
+def _table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
+    """Returns a table; its first row names the columns."""
+
+    def line(cells: Sequence[object], tag: str) -> str:
+        return "<tr>" + "".join(f"<{tag}>{markup.escape(str(c))}</{tag}>" for c in cells) + "</tr>"
+
+    return (
+        f"<table><thead>{line(head, 'th')}</thead><tbody>"
+        + "".join(line(row, "td") for row in rows)
+        + "</tbody></table>"
+    )
+
+
+def _wrong(error: Exception) -> tuple[str, str]:
+    """Returns a still without a drawing: PyTorch refuses."""
+    return "", f"{type(error).__name__}: {str(error).splitlines()[0]}"
+
+
+# The explorers
+
+
+def _convolution(
+    size: int, kernel: int, stride: int, padding: int, dilation: int, cell: int, layers: int,
+    transposed: bool, extra: int,
+) -> tuple[str, str]:  # fmt: skip
+    x = (torch.arange(size * size) * 7 % 10).double().reshape(1, 1, size, size)
+    weight = (torch.arange(kernel * kernel) * 2 % 3 - 1).double().reshape(1, 1, kernel, kernel)
+    options: dict[str, int] = {"stride": stride, "padding": padding, "dilation": dilation}
+    try:
+        if transposed:
+            y = nn.functional.conv_transpose2d(x, weight, output_padding=extra, **options)
+        else:
+            y = nn.functional.conv2d(x, weight, **options)
+    except RuntimeError as error:
+        return _wrong(error)
+    out = y.shape[-1]
+    width = 4 + (size + out) * 22 + 24
+    shown = min(1.0, 560 / width) * 22
+    walks = size if transposed else out
+    place = divmod(min(cell, walks**2 - 1), walks)
+    hit = {
+        (place[0] * stride - padding + i * dilation, place[1] * stride - padding + j * dilation)
+        for i in range(kernel)
+        for j in range(kernel)
+    }
+    window = lambda row, column: EMBER if (row, column) in hit else None  # noqa: E731
+    point = lambda row, column: BLUE if (row, column) == place else None  # noqa: E731
+    numbers = [t[0, 0].long().tolist() for t in (x, y)]
+    label = f"A {size} by {size} input and the {out} by {out} output, as tables of numbers."
+    drawing = _svg(
+        round(4 + (size + out) * shown + 24),
+        22 + max(size, out) * shown,
+        _text(1, 12, f"Input {size} × {size}"),
+        _cells(numbers[0], 1, 18, shown, point if transposed else window),
+        _text(size * shown + 24, 12, f"Output {out} × {out}"),
+        _cells(numbers[1], size * shown + 24, 18, shown, window if transposed else point),
+        label=label,
+    )
+    kind = "Transposed, kernel" if transposed else "Kernel"
+    sentence = (
+        f"{kind} {kernel}, stride {stride}, padding {padding}, dilation {dilation}: from "
+        f"{size} × {size} to {out} × {out}. One window and what belongs to it are coloured."
+    )
+    return drawing, sentence
+
+
+def _sizes(text: str, least: int, count: range, largest: int) -> list[int]:
+    """Returns the sizes that a text such as "3, 1" names.
+
+    Raises:
+        ValueError: It names none, or too many or too large ones.
+    """
+    try:
+        sizes = [int(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        sizes = [-1]
+    fits = all(size >= least for size in sizes) and math.prod(sizes) <= largest
+    if len(sizes) not in count or not fits:
+        raise ValueError(
+            f"a shape must have {count[0]} to {count[-1]} sizes of {least} or more, with at most "
+            f"{largest} numbers in all, got {text!r}"
+        )
+    return sizes
+
+
+def _broadcasting(a: str, b: str, step: int) -> tuple[str, str]:
+    shapes = [_sizes(text, 0, range(5), 6**4) for text in (a, b)]
+    try:
+        shape = torch.broadcast_shapes(*shapes)
+        torch.empty(shapes[0]) + torch.empty(shapes[1])
+    except RuntimeError as error:
+        return _wrong(error)
+    width = max(map(len, shapes), default=0)
+    rows = [["", *([""] * (width - len(s))), *s] for s in (*shapes, list(shape))]
+    for row, name in zip(rows, ("a", "b", "a + b"), strict=True):
+        row[0] = name
+    strides = [torch.empty(s).expand(shape).stride() for s in shapes]
+    drawing = _table(["", *(f"axis {axis}" for axis in range(width))], rows)
+    sentence = (
+        f"{tuple(shapes[0])} and {tuple(shapes[1])} fit: {tuple(shape)}. Stretched to it, a has "
+        f"the stride {strides[0]} and b {strides[1]}. Along a stride of 0, numbers come again."
+    )
+    return drawing, sentence
+
+
+def _strides(shape: str, first: str, second: str, third: str) -> tuple[str, str]:
+    sizes = _sizes(shape, 1, range(1, 4), 48)
+    x = torch.arange(math.prod(sizes)).view(sizes)
+    chain = "".join(step for step in (first, second, third) if step != "nothing")
+    try:
+        y = eval(f"x{chain}", {"x": x})  # of the listed operations, and of nothing else
+    except (RuntimeError, IndexError) as error:
+        return _wrong(error)
+    shared = y.untyped_storage().data_ptr() == x.untyped_storage().data_ptr()
+    memory = y.as_strided((y.untyped_storage().nbytes() // 8,), (1,), 0)
+    places = torch.arange(len(memory)).as_strided(y.shape, y.stride(), y.storage_offset())
+    order = {place: i for i, place in enumerate(places.reshape(-1).tolist())}
+    lines = [memory.tolist()[i : i + 16] for i in range(0, len(memory), 16)]
+    parts = [_text(1, 12, "Memory; below, the order of reading")]
+    for row, line in enumerate(lines):
+        colour = lambda _, c, row=row: BLUE if row * 16 + c in order else None  # noqa: E731
+        parts.append(_cells([line], 1, 20 + row * 42, 22, colour))
+        parts += [
+            _text(12 + c * 22, 56 + row * 42, order[row * 16 + c], "middle", font_size=10)
+            for c in range(len(line))
+            if row * 16 + c in order
+        ]
+    drawing = _svg(
+        2 + 22 * max(min(len(memory), 16), 10),
+        20 + 42 * len(lines),
+        *parts,
+        label="The numbers in memory, and in which order y reads them.",
+    )
+    sentence = (
+        f"y = x{chain} has shape {tuple(y.shape)}, stride {y.stride()} and offset "
+        f"{y.storage_offset()}. It {'shares the memory of x' if shared else 'is a copy'} and is "
+        f"{'' if y.is_contiguous() else 'not '}contiguous."
+    )
+    return drawing, sentence
+
+
+STILLS: dict[str, Callable[..., tuple[str, str]]] = {
+    "broadcasting": _broadcasting,
+    "strides": _strides,
+    "convolution": _convolution,
+}
