@@ -1,5 +1,7 @@
 """Checks of chapter 17, optimizers."""
 
+import copy
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -371,4 +373,142 @@ def _require_closure(answer: Any, draw: Draw) -> None:
             "step(closure) did not move the parameter.": start,
         },
         hint="The step should go by the gradients that the closure computed.",
+    )
+
+
+@exercise(
+    "17.4",
+    hints=(
+        "A rule that multiplies the gradient by a fixed number can't serve a flat and a steep bowl "
+        "alike. What could you divide the gradient by, so that its unit cancels?",
+        "Keep a sum or a mean of squared gradients in self.state[p], divide each gradient by its "
+        'root, and multiply by group["lr"]. Choose a default rate of about 0.1, and let the steps '
+        "become smaller towards the end if they jump about the bottom.",
+    ),
+)
+def own_rule(answer: Any) -> str:
+    as_class(answer, optim.Optimizer, "torch.optim.Optimizer")
+    draw = Draw(4)
+    _require_manners(answer, draw)
+    for steepest in (1, 10, 100):
+        bowl = _Bowl(draw, steepest)
+        start = bowl.loss()
+        bowl.descend(_made(answer, bowl.parameters), 300)
+        share = bowl.loss() / start
+        require(
+            share < 0.01,
+            f"On a bowl that is {steepest} times as steep in one direction as in another, the loss "
+            f"after 300 steps is {_said(share)} times what it was at first: it should be below "
+            "0.01.",
+        )
+    for factor, written in ((1000.0, "1000"), (1 / 1000, "1/1000")):
+        _require_no_unit(answer, draw, factor, written)
+    _require_continuation(answer, draw)
+    return "Your rule has a unit of its own, and a memory that can be saved."
+
+
+class _Bowl:
+    """f = sum of c w² / 2 over two parameters; c runs from 1 to ``steepest``."""
+
+    def __init__(self, draw: Draw, steepest: float) -> None:
+        shapes = (3,), (2, 2)
+        signs = [draw.normal(*shape).sign() for shape in shapes]
+        self.parameters = [nn.Parameter(sign * draw.uniform(*sign.shape).add(1) / 2)
+                           for sign in signs]  # fmt: skip
+        self.slopes = [torch.linspace(1, steepest, p.numel()).view_as(p) for p in self.parameters]
+
+    def loss(self) -> float:
+        pairs = zip(self.slopes, self.parameters, strict=True)
+        return sum((c * p.detach() ** 2).sum().item() / 2 for c, p in pairs)
+
+    def descend(self, optimizer: optim.Optimizer, steps: int, factor: float = 1.0) -> None:
+        for _ in range(steps):
+            for c, p in zip(self.slopes, self.parameters, strict=True):
+                p.grad = factor * c * p.detach()
+            run(optimizer.step)
+
+    def weights(self) -> Tensor:
+        return torch.cat([p.detach().flatten() for p in self.parameters])
+
+
+def _said(share: float) -> str:
+    return f"{share:.3g}" if math.isfinite(share) else "countless"
+
+
+def _made(answer: Any, parameters: list[nn.Parameter]) -> optim.Optimizer:
+    optimizer = call(answer, parameters, changes=True)
+    require(
+        len(getattr(optimizer, "param_groups", [])) == 1,
+        'The optimizer has no param_groups of its own: super().__init__(params, {"lr": lr}) makes '
+        "them.",
+    )
+    require(
+        "lr" in optimizer.param_groups[0],
+        'The group has no "lr": hand it to super().__init__ in the dictionary of defaults.',
+    )
+    return optimizer
+
+
+def _require_manners(answer: Any, draw: Draw) -> None:
+    """Steps, and leaves alone what is not its own."""
+    moving, idle = nn.Parameter(draw.normal(4)), nn.Parameter(draw.normal(3))
+    optimizer = _made(answer, [idle, moving])
+    start, still = moving.detach().clone(), idle.detach().clone()
+    for _ in range(3):
+        moving.grad = moving.detach().clone()
+        before = moving.grad.clone()
+        run(optimizer.step)
+        require(
+            moving.grad is not None and torch.equal(moving.grad, before),
+            "step changed or cleared a gradient: work on a copy; clearing is for zero_grad.",
+        )
+    require(
+        torch.equal(idle.detach(), still),
+        "A parameter without a gradient has moved: skip those whose grad is None.",
+    )
+    require(
+        not torch.equal(moving.detach(), start),
+        "The parameters did not move. Change them in place, under torch.no_grad().",
+    )
+    optimizer.param_groups[0]["lr"] = 0.0
+    kept = moving.detach().clone()
+    run(optimizer.step)
+    require(
+        torch.equal(moving.detach(), kept),
+        'The group\'s lr was set to 0, and the parameters still moved: read group["lr"] in each '
+        "step.",
+    )
+
+
+def _require_no_unit(answer: Any, draw: Draw, factor: float, written: str) -> None:
+    one = _Bowl(draw, 10)
+    other = copy.deepcopy(one)
+    start = one.weights()
+    one.descend(_made(answer, one.parameters), 20)
+    other.descend(_made(answer, other.parameters), 20, factor)
+    way = (one.weights() - start).norm().item()
+    share = (one.weights() - other.weights()).norm().item() / max(way, 1e-12)
+    require(
+        share < 0.01,
+        f"With all gradients multiplied by {written}, the weights after 20 steps are elsewhere, "
+        f"by {_said(share)} of the way that they went. Divide by the size of the gradient, so that "
+        "its unit cancels.",
+    )
+
+
+def _require_continuation(answer: Any, draw: Draw) -> None:
+    bowl = _Bowl(draw, 10)
+    optimizer = _made(answer, bowl.parameters)
+    bowl.descend(optimizer, 10)
+    twin = copy.deepcopy(bowl)
+    second = _made(answer, twin.parameters)
+    second.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    bowl.descend(optimizer, 10)
+    twin.descend(second, 10)
+    compare(
+        twin.weights(),
+        bowl.weights(),
+        "The weight of a run that goes on from a saved state_dict",
+        hint="It should go on as the unbroken one does. Keep all that the rule remembers in "
+        "self.state[p], with nothing in attributes of the optimizer.",
     )

@@ -445,10 +445,195 @@ def a_function(params, lr=0.01):
     return SignSGD(params, lr)
 
 
+class Rule(optim.Optimizer):
+    """Adagrad, with parts to exchange."""
+
+    def __init__(self, params, lr=0.3):
+        super().__init__(params, {"lr": lr})
+
+    def rate(self, group):
+        return group["lr"]
+
+    def size(self, p):
+        s = self.state[p]
+        s["sum"] = s.get("sum", torch.zeros_like(p)) + p.grad**2
+        return s["sum"].sqrt() + 1e-12
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is not None:
+                    p -= self.rate(group) * p.grad / self.size(p)
+
+
+class AdamByHand(optim.Optimizer):
+    def __init__(self, params, lr=0.05):
+        super().__init__(params, dict(lr=lr, betas=(0.9, 0.99)))
+
+    def step(self):
+        for group in self.param_groups:
+            b1, b2 = group["betas"]
+            for p in group["params"]:
+                if p.grad is None:
+                    continue
+                s = self.state[p]
+                if not s:
+                    s.update(t=0, m=torch.zeros_like(p.data), v=torch.zeros_like(p.data))
+                s["t"] += 1
+                s["m"].lerp_(p.grad, 1 - b1)
+                s["v"].lerp_(p.grad**2, 1 - b2)
+                m, v = s["m"] / (1 - b1 ** s["t"]), s["v"] / (1 - b2 ** s["t"])
+                p.data -= group["lr"] * m / (v.sqrt() + 1e-12)
+
+
+class SignsAlone(Rule):
+    def __init__(self, params, lr=0.01):
+        super().__init__(params, lr)
+
+    def size(self, p):
+        return p.grad.abs().clamp(min=1e-30)
+
+
+class FallingSigns(SignsAlone):
+    def size(self, p):
+        t = self.state[p]["t"] = self.state[p].get("t", 0) + 1
+        return super().size(p) * t**0.5 / 10
+
+
+class LargestSoFar(optim.Optimizer):
+    def __init__(self, params, lr=0.1):
+        super().__init__(params, {"lr": lr})
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            moving = [p for p in group["params"] if p.grad is not None]
+            for p in moving:
+                s = self.state[p]
+                s["n"] = s.get("n", 0) + 1
+                s["top"] = torch.maximum(s.get("top", torch.zeros_like(p)), p.grad.abs())
+                p.sub_(p.grad / s["top"].clamp(min=1e-30), alpha=group["lr"])
+
+
+class AdamOfPyTorch(optim.Adam):
+    def __init__(self, params, lr=0.05):
+        super().__init__(params, lr=lr)
+
+
+class LargePlainSteps(Rule):
+    def __init__(self, params, lr=0.1):
+        super().__init__(params, lr)
+
+    def size(self, p):
+        return torch.ones_like(p)
+
+
+class SmallPlainSteps(LargePlainSteps):
+    def __init__(self, params, lr=0.01):
+        super().__init__(params, lr)
+
+
+class ClippedSteps(SmallPlainSteps):
+    def size(self, p):
+        return p.grad.norm().clamp(min=1.0)
+
+
+class TinySteps(Rule):
+    def __init__(self, params, lr=1e-4):
+        super().__init__(params, lr)
+
+
+class LargeSigns(SignsAlone):
+    def __init__(self, params, lr=0.5):
+        super().__init__(params, lr)
+
+
+class GoesUp(Rule):
+    def rate(self, group):
+        return -group["lr"]
+
+
+class RateFromTheStart(Rule):
+    def rate(self, group):
+        return 0.3
+
+
+class NeedsRate(Rule):
+    def __init__(self, params, lr):
+        super().__init__(params, lr)
+
+
+class OwnMemory(Rule):
+    def __init__(self, params, lr=0.3):
+        super().__init__(params, lr)
+        self.sums = {}
+
+    def size(self, p):
+        self.sums[p] = self.sums.get(p, torch.zeros_like(p)) + p.grad**2
+        return self.sums[p].sqrt() + 1e-12
+
+
+class CountsItself(FallingSigns):
+    t = 0
+
+    def size(self, p):
+        self.t += 1
+        return p.grad.abs().clamp(min=1e-30) * self.t**0.5 / 10
+
+
+class DividesTheGradient(Rule):
+    def size(self, p):
+        p.grad /= super().size(p)
+        return 1.0
+
+
+class ClearsGradients(Rule):
+    def step(self, closure=None):
+        super().step()
+        self.zero_grad()
+
+
+class ShrinksAll(Rule):
+    @torch.no_grad()
+    def step(self, closure=None):
+        super().step()
+        for group in self.param_groups:
+            for p in group["params"]:
+                p *= 1 - 0.01 * group["lr"]
+
+
+class ForgetsNone(Rule):
+    @torch.no_grad()
+    def step(self, closure=None):
+        for group in self.param_groups:
+            for p in group["params"]:
+                p -= self.rate(group) * p.grad / self.size(p)
+
+
+class MakesNewTensors(Rule):
+    @torch.no_grad()
+    def step(self, closure=None):
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is not None:
+                    p = p - self.rate(group) * p.grad / self.size(p)
+
+
+class WithoutGroups(Rule):
+    def __init__(self, params, lr=0.3):
+        self.held = list(params)
+
+
+def makes_a_rule(params, lr=0.3):
+    return Rule(params, lr)
+
+
 RIGHT = {
     "17.1": [by_get, in_place_on_the_state, one_entry, counted_steps, other_names],
     "17.2": [by_key, four_lists, one_each, with_names],
     "17.3": [SignSGD, ThroughData, WithForeach, ByFloats],
+    "17.4": [Rule, AdamByHand, SignsAlone, FallingSigns, LargestSoFar, AdamOfPyTorch],
 }
 
 WRONG = {
@@ -496,5 +681,24 @@ WRONG = {
         (WithoutSuper, "has no param_groups"),
         (RebindsParameters, "The parameter did not move"),
         (a_function, "A subclass of torch.optim.Optimizer is asked for"),
+    ],
+    "17.4": [
+        (LargePlainSteps, "the loss after 300 steps is countless times"),
+        (SmallPlainSteps, "With all gradients multiplied by"),
+        (ClippedSteps, "With all gradients multiplied by"),
+        (TinySteps, "it should be below 0.01"),
+        (LargeSigns, "it should be below 0.01"),
+        (GoesUp, "On a bowl that is 1 times as steep"),
+        (RateFromTheStart, "The group's lr was set to 0"),
+        (NeedsRate, "your answer raised TypeError"),
+        (OwnMemory, "The weight of a run that goes on from a saved state_dict"),
+        (CountsItself, "The weight of a run that goes on from a saved state_dict"),
+        (DividesTheGradient, "changed or cleared a gradient"),
+        (ClearsGradients, "changed or cleared a gradient"),
+        (ShrinksAll, "A parameter without a gradient has moved"),
+        (ForgetsNone, "your answer raised TypeError"),
+        (MakesNewTensors, "The parameters did not move"),
+        (WithoutGroups, "has no param_groups"),
+        (makes_a_rule, "A subclass of torch.optim.Optimizer is asked for"),
     ],
 }

@@ -522,12 +522,115 @@ class NotAnOptimizer:
         return loss
 
 
+def designed(step_size, lr=0.05, start=lambda p: {}):
+    """Makes a class whose step is ``lr * step_size(p, state)``."""
+
+    class MyRule(optim.Optimizer):
+        def __init__(self, params, lr=lr):
+            super().__init__(params, {"lr": lr})
+
+        @torch.no_grad()
+        def step(self):
+            for group in self.param_groups:
+                for p in group["params"]:
+                    if p.grad is None:
+                        continue
+                    if not self.state[p]:
+                        self.state[p].update(start(p))
+                    p.add_(step_size(p, self.state[p]), alpha=-group["lr"])
+
+    return MyRule
+
+
+def zeros(p):
+    return {"t": 0, "m": torch.zeros_like(p), "v": torch.zeros_like(p)}
+
+
+def adam_step(p, s):
+    s["t"] += 1
+    s["m"] = 0.9 * s["m"] + 0.1 * p.grad
+    s["v"] = 0.99 * s["v"] + 0.01 * p.grad**2
+    return s["m"] / (1 - 0.9 ** s["t"]) / ((s["v"] / (1 - 0.99 ** s["t"])).sqrt() + 1e-10)
+
+
+def rprop_step(p, s):
+    same = s["m"] * p.grad
+    s["v"] = torch.where(s["v"] == 0, 1.0, s["v"])
+    s["v"] *= torch.where(same > 0, 1.2, torch.where(same < 0, 0.5, 1.0))
+    s["m"] = p.grad.clone()
+    return s["v"].clamp(max=10) * p.grad.sign()
+
+
+def normalized_and_falling_step(p, s):
+    s["t"] += 1
+    return p.grad / (p.grad.abs() + 1e-20) / s["t"] ** 0.6 * 5
+
+
+def plain_step(p, s):
+    return p.grad
+
+
+def adam_uphill_step(p, s):
+    return -adam_step(p, s)
+
+
+def large_eps_step(p, s):
+    s["v"] = s["v"] + p.grad**2
+    return p.grad / (s["v"].sqrt() + 1.0)
+
+
+def squared_step(p, s):
+    s["v"] = s["v"] + p.grad**2
+    return p.grad / (s["v"] + 1e-12)
+
+
+def norm_in_place_step(p, s):
+    return p.grad.div_(p.grad.norm() + 1e-12)
+
+
+memory_of_all = {}
+
+
+def module_state_step(p, s):
+    memory_of_all[id(p)] = memory_of_all.get(id(p), 0) + p.grad**2
+    return p.grad / (memory_of_all[id(p)].sqrt() + 1e-12)
+
+
+class FixedRate(optim.Adam):
+    def step(self):
+        for group in self.param_groups:
+            group["lr"] = 0.05
+        super().step()
+
+
+class SubclassOfRMSprop(optim.RMSprop):
+    def __init__(self, params):
+        super().__init__(params, lr=0.01, eps=1e-12)
+
+
 RIGHT = {
+    "17.4": [
+        designed(adam_step, start=zeros),
+        designed(rprop_step, 0.01, zeros),
+        designed(normalized_and_falling_step, start=zeros),
+        SubclassOfRMSprop,
+    ],
     "17.1": [like_the_chapter, initialises_with_zeros, with_lerp_and_tuple, lets_pytorch_do_it],
     "17.2": [four_lists, one_group_per_parameter, comprehension_and_filter],
     "17.3": [DecoratedLikePyTorch, SwitchesGradOn, WithData, WithForeach],
 }
 WRONG = {
+    "17.4": [
+        designed(plain_step),
+        designed(plain_step, 0.01),
+        designed(adam_uphill_step, start=zeros),
+        designed(large_eps_step, start=zeros),
+        designed(squared_step, start=zeros),
+        designed(norm_in_place_step),
+        designed(module_state_step, 0.3),
+        FixedRate,
+        designed(adam_step, 1e-5, zeros),
+    ],
     "17.1": [
         lr_in_the_buffer,
         momentum_of_raw_gradient,
