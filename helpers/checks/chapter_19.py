@@ -3,13 +3,20 @@
 import argparse
 import contextlib
 import io
-from pathlib import PurePath
+import itertools
+import json
+import shutil
+import tempfile
+from collections import Counter
+from pathlib import Path, PurePath
 from typing import Any
 
 from helpers.checks.machinery import (
     Wrong,
     as_dict,
     as_float,
+    as_list,
+    as_number,
     call,
     exercise,
     plain,
@@ -293,3 +300,211 @@ def _mistakes(defaults: dict, file: dict, command: dict, given: dict) -> list[tu
             "defaults.",
         ),
     ]
+
+
+@exercise(
+    "19.4",
+    hints=(
+        "Three parts: all combinations, a name of a file for each that no other combination can "
+        "have, and a record that is written as soon as its run ends. What must a failed run not "
+        "leave behind?",
+        "itertools.product(*grid.values()) gives the combinations, and json.dumps(settings, "
+        "sort_keys=True) the same text for the same settings. Read what the folder has before you "
+        "run; catch ValueError around run alone.",
+    ),
+)
+def sweep(answer: Any) -> str:
+    for grid in (
+        {"lr": [0.1, 0.01, 0.001], "batch_size": [8, 64]},
+        {"model": ["small", "large"], "lr": [0.3], "data": ["photos/cats", "photos/dogs"]},
+        {"size": [1, "1", 2], "offset": [-1, -2]},
+        {"a": ["1_b=2", "1"], "b": ["3", "2_b=3"]},
+        {"first": [1, 2], "second": [1, 2]},
+        {"name": ["a\tb", "c\nd", 'e"f', "g, h"]},
+    ):
+        with tempfile.TemporaryDirectory() as folder:
+            _try_sweep(answer, grid, Path(folder))
+    with tempfile.TemporaryDirectory() as folder:
+        _try_failure(answer, Path(folder))
+    for kind, what in ((KeyboardInterrupt, "Ctrl-C"), (MemoryError, "a MemoryError")):
+        with tempfile.TemporaryDirectory() as folder:
+            _try_interruption(answer, Path(folder), kind, what)
+    return "Stop it when you like: no finished run is lost, and none is done twice."
+
+
+class _Runs:
+    """Stands for a training: remembers its calls, and scores each combination by its place."""
+
+    def __init__(self, grid: dict[str, list]):
+        self.combinations = [
+            dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())
+        ]
+        self.calls: list[dict] = []
+        self.fails: dict = {}
+        self.stops_at: int | None = None
+        self.stops_with: type[BaseException] = KeyboardInterrupt
+        self.at_the_stop: Any = None
+
+    def __call__(self, **settings: Any) -> float:
+        require(
+            _text(settings) in map(_text, self.combinations),
+            f"run was called with {_short(settings)}, which is no combination of the grid: each "
+            "name with one of its values.",
+        )
+        if len(self.calls) == self.stops_at:
+            self.at_the_stop()
+            raise self.stops_with
+        self.calls.append(settings)
+        if settings == self.fails:
+            raise ValueError("the loss is nan")
+        return self.score(settings)
+
+    def score(self, settings: dict) -> float:
+        place = [_text(c) for c in self.combinations].index(_text(settings))
+        return (place * 5 % 7 - 3) / 7
+
+
+def _text(settings: dict) -> str:
+    return json.dumps(settings, sort_keys=True)
+
+
+def _sweep(answer: Any, grid: dict, runs: _Runs, folder: Path) -> list[dict]:
+    """Calls the answer and takes what it returns as records."""
+    name = f"sweep({_short(grid)}, run, folder)"
+    records = as_list(call(answer, grid, runs, folder), name)
+    for record in records:
+        record = as_dict(record, f"an entry of {name}")
+        require(
+            set(record) == {"settings", "score"},
+            f"An entry of {name} has the keys {sorted(map(str, record))}, and it should have "
+            "settings and score.",
+        )
+        as_dict(record["settings"], f"settings in an entry of {name}")
+    wanted = [_text(c) for c in runs.combinations]
+    found = [_text(record["settings"]) for record in records]
+    for text in wanted:
+        require(text in found, f"{name} has no entry for {text}.")
+    for text in found:
+        require(
+            text in wanted,
+            f"{name} has an entry for {text}, which is no combination of this grid. It is of an "
+            "earlier one, perhaps: return those of this grid alone.",
+        )
+    require(len(found) == len(wanted), f"{name} has an entry twice.")
+    return records
+
+
+def _compare_scores(records: list[dict], runs: _Runs, fails: dict | None = None) -> None:
+    scores = []
+    for record in records:
+        settings, score = record["settings"], record["score"]
+        if fails is not None and settings == fails:
+            require(
+                score is None,
+                f"The run of {_text(settings)} raised a ValueError, and its score is "
+                f"{plain(score)}: it should be None.",
+            )
+            require(record is records[-1], "A run that failed comes last, behind all others.")
+            continue
+        score = as_number(score, f"The score of {_text(settings)}")
+        right = runs.score(settings)
+        require(
+            score == right,
+            f"The score of {_text(settings)} is {plain(score)}, and it should be {right}, which "
+            "run returned for it. Did two combinations meet in one name, or was it rounded?",
+        )
+        scores.append(score)
+    require(
+        scores != sorted(scores) or len(set(scores)) < 2,
+        "The lowest score comes first, and the highest should.",
+    )
+    require(scores == sorted(scores, reverse=True), "The entries are not in order of their scores.")
+
+
+def _try_sweep(answer: Any, grid: dict, folder: Path) -> None:
+    runs = _Runs(grid)
+    records = _sweep(answer, grid, runs, folder)
+    done = Counter(map(_text, runs.calls))
+    for text in map(_text, runs.combinations):
+        require(
+            done[text] == 1,
+            f"run was called {done[text]} times with {text}, and once is right: the grid was "
+            f"{_short(grid)}.",
+        )
+    _compare_scores(records, runs)
+    first = next(iter(grid))
+    more = {**grid, first: [*grid[first], "new"]}
+    for what, later in (
+        ("the same grid again", grid),
+        ("the same grid, its names in another order", dict(reversed(grid.items()))),
+        ("a grid with one value more", more),
+        ("a smaller grid", {**grid, first: grid[first][:1]}),
+        ("the whole grid, after a smaller one,", grid),
+    ):
+        runs = _Runs(later)
+        if later is not more:
+            scores = {_text(r["settings"]): r["score"] for r in records}
+            runs.score = lambda settings, known=scores: known[_text(settings)]
+            again = _sweep(answer, later, runs, folder)
+            require(
+                not runs.calls,
+                f"With {what}, in the same folder, run was called for "
+                f"{_text((runs.calls or [{}])[0])}, which has a score already.",
+            )
+            _compare_scores(again, runs)
+            continue
+        with tempfile.TemporaryDirectory() as copy:
+            shutil.copytree(folder, copy, dirs_exist_ok=True)
+            _sweep(answer, later, runs, Path(copy))
+        known = {_text(record["settings"]) for record in records}
+        twice = [c for c in map(_text, runs.calls) if c in known]
+        require(
+            not twice,
+            f"With {what}, run was called for {twice[:1]}, which has a score already.",
+        )
+
+
+def _try_failure(answer: Any, folder: Path) -> None:
+    grid = {"lr": [0.1, 100.0, 0.01], "seed": [0, 1]}
+    runs = _Runs(grid)
+    runs.fails = {"lr": 100.0, "seed": 0}
+    try:
+        records = _sweep(answer, grid, runs, folder)
+    except ValueError as error:
+        raise Wrong(
+            f"run raised a ValueError ({error}) for one combination, and the whole sweep ended: "
+            "catch it, and go on with the others."
+        ) from error
+    _compare_scores(records, runs, runs.fails)
+    again = _Runs(grid)
+    records = _sweep(answer, grid, again, folder)
+    require(
+        again.calls == [runs.fails],
+        "A run that failed should be tried again by the next sweep, and no other: run was called "
+        f"{len(again.calls)} times.",
+    )
+    _compare_scores(records, again)
+
+
+def _try_interruption(answer: Any, folder: Path, kind: type[BaseException], what: str) -> None:
+    grid = {"lr": [0.1, 0.2, 0.3], "seed": [0, 1]}
+    runs = _Runs(grid)
+    runs.stops_at, runs.stops_with = 4, kind
+    with tempfile.TemporaryDirectory() as name:
+        left = Path(name) / "as the power failed"
+        runs.at_the_stop = lambda: shutil.copytree(folder, left)
+        try:
+            call(answer, grid, runs, folder)
+        except kind:
+            pass
+        else:
+            raise Wrong(f"{what} in the middle of a run did not end the sweep: catch ValueError.")
+        for place, when in ((folder, f"when {what} came"), (left, "when the power failed")):
+            rest = _Runs(grid)
+            records = _sweep(answer, grid, rest, place)
+            require(
+                len(rest.calls) == 2,
+                f"Four of six runs had ended {when}, and the next sweep ran {len(rest.calls)}, and "
+                "not 2: write each score when its run ends.",
+            )
+            _compare_scores(records, rest)

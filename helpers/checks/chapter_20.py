@@ -1,14 +1,17 @@
 """Checks of chapter 20, checkpoints."""
 
+import json
 import re
 import tempfile
 from collections import OrderedDict
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
+import safetensors.torch
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from helpers.checks.machinery import (
     Draw,
@@ -19,6 +22,7 @@ from helpers.checks.machinery import (
     as_text,
     call,
     compare,
+    describe,
     exercise,
     plain,
     require,
@@ -307,3 +311,164 @@ def _try_folder(answer: Any, numbers: tuple[int, ...], count: int, extra: list[s
     for file in found:
         require(file not in extra, f"{given}, {file} is in the list: it is another file.")
     raise Wrong(f"{given}, it returned {plain(found)}, and it should be {plain(wanted)}.")
+
+
+@exercise(
+    "20.4",
+    hints=(
+        "Three parts, one after the other: the length of the header, the header, the numbers. Make "
+        "the numbers of one tensor first: how do you see a tensor of any dtype as bytes?",
+        "value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes() are the "
+        "bytes of one tensor. Note for each where they begin and end, make the JSON from that, and "
+        'put len(header).to_bytes(8, "little") in front.',
+    ),
+)
+def to_safetensors(answer: Any) -> str:
+    draw = Draw(24)
+    base = draw.normal(6, 8)
+    for state in (
+        {"weight": draw.normal(2, 3)},
+        {"a": draw.normal(4), "b": draw.integers(-9, 9, 2, 2), "größe": draw.normal(3)},
+        {
+            "half": draw.normal(5).half(),
+            "brain": draw.normal(3, dtype=torch.bfloat16),
+            "double": draw.normal(2, dtype=torch.float64),
+            "mask": draw.bools(5),
+            "bytes": torch.arange(7, dtype=torch.uint8),
+        },
+        {"count": torch.tensor(5), "none": torch.empty(0, 3), "scale": draw.normal()},
+        {"turned": base.T, "column": base[:, 1], "corner": base[:2, ::3], "after": base[4]},
+        {"trained": nn.Parameter(draw.normal(2, 2)), "tail": draw.bools(3)},
+        {},
+    ):
+        _compare_file(answer, state)
+    return "safetensors opens it: a format without code, in ten lines."
+
+
+_CODES = {
+    torch.float16: "F16",
+    torch.bfloat16: "BF16",
+    torch.float32: "F32",
+    torch.float64: "F64",
+    torch.int64: "I64",
+    torch.uint8: "U8",
+    torch.bool: "BOOL",
+}
+
+
+def _bytes(value: Tensor) -> bytes:
+    return value.detach().contiguous().flatten().view(torch.uint8).numpy().tobytes()
+
+
+def _compare_file(answer: Any, state: dict[str, Tensor]) -> None:
+    given = f"to_safetensors(state), for {', '.join(state) or 'an empty state'},"
+
+    def refuse(*arguments: Any, **options: Any) -> None:
+        raise Wrong("That is the package's own writer: put the bytes together yourself.")
+
+    with (
+        patch.object(safetensors.torch, "serialize", refuse),
+        patch.object(safetensors.torch, "serialize_file", refuse),
+    ):
+        file = call(answer, state)
+    require(
+        isinstance(file, bytes | bytearray), f"{given} should be bytes, and it is {describe(file)}."
+    )
+    file = bytes(file)
+    header, body = _header(file, given)
+    _compare_header(header, body, state, given)
+    try:
+        found = safetensors.torch.load(file)
+    except safetensors.SafetensorError as error:
+        raise Wrong(f"{given}: safetensors refuses the file: {plain(str(error))}.") from error
+    for name, value in state.items():
+        compare(found[name].double(), value.detach().double(), f"The tensor {name!r}")
+
+
+def _header(file: bytes, given: str) -> tuple[dict, bytes]:
+    """Returns the header and what comes after it."""
+    length = int.from_bytes(file[:8], "little")
+    if 8 + length > len(file):
+        require(
+            8 + int.from_bytes(file[:8], "big") > len(file),
+            f"{given}: the length of the header is big-endian; the smallest byte comes first.",
+        )
+        raise Wrong(
+            f"{given}: the first eight bytes say that the header has {length} bytes, and the whole "
+            f"file has {len(file)}."
+        )
+    text = file[8 : 8 + length]
+    try:
+        header = json.loads(text.decode())
+    except ValueError as error:
+        with suppress(ValueError):
+            end = json.JSONDecoder().raw_decode(file[8:].decode("latin-1"))[1]
+            raise Wrong(
+                f"{given}: the first eight bytes say that the header has {length} bytes, and it "
+                f"has {end}. (A letter such as ö is more than one byte.)"
+            ) from error
+        raise Wrong(
+            f"{given}: the header is no JSON in UTF-8: {plain(text[:40])}. json.dumps makes it."
+        ) from error
+    return as_dict(header, f"The header of {given}"), file[8 + length :]
+
+
+def _compare_header(header: dict, body: bytes, state: dict[str, Tensor], given: str) -> None:
+    for name in state:
+        require(name in header, f"{given}: the header has no {name!r}.")
+    for name in header:
+        require(
+            name in state or name == "__metadata__",
+            f"{given}: the header has {plain(name)}, which the state has not.",
+        )
+    ends = [0]
+    for name, value in state.items():
+        entry = as_dict(header[name], f"The header's entry of {name!r}")
+        for key in ("dtype", "shape", "data_offsets"):
+            require(key in entry, f"{given}: the header's entry of {name!r} has no {key!r}.")
+        require(
+            entry["dtype"] == _CODES[value.dtype],
+            f"{given}: the dtype of {name!r} is {plain(entry['dtype'])} in the header, and it "
+            f"should be {_CODES[value.dtype]!r}.",
+        )
+        require(
+            entry["shape"] == list(value.shape),
+            f"{given}: the shape of {name!r} is {plain(entry['shape'])} in the header, and it "
+            f"should be {list(value.shape)}.",
+        )
+        offsets = as_list(entry["data_offsets"], f"data_offsets of {name!r}")
+        require(
+            len(offsets) == 2 and all(isinstance(n, int) for n in offsets),
+            f"{given}: data_offsets of {name!r} is {plain(offsets)}: two integers, where the bytes "
+            "begin and end.",
+        )
+        begin, end = offsets
+        size = value.numel() * value.element_size()
+        require(
+            end - begin == size,
+            f"{given}: data_offsets of {name!r} is {offsets}, and the tensor has {size} bytes, so "
+            f"that they should be {size} apart.",
+        )
+        require(
+            begin >= 0 and end <= len(body),
+            f"{given}: data_offsets of {name!r} is {offsets}, and {len(body)} bytes follow the "
+            "header. They are counted from its end.",
+        )
+        require(
+            body[begin:end] == _bytes(value),
+            f"{given}: the bytes {begin} to {end} after the header are not those of {name!r}."
+            + _hint(value, body[begin:end]),
+        )
+        ends.append(end)
+    require(
+        len(body) == max(ends),
+        f"{given}: {len(body)} bytes follow the header, and the tensors have {max(ends)}: no gaps, "
+        "and only the numbers that a tensor shows, not those of its whole storage.",
+    )
+
+
+def _hint(value: Tensor, found: bytes) -> str:
+    storage = bytes(value.detach().untyped_storage())
+    if not value.is_contiguous() and found and found in storage:
+        return " They are in the order of its memory: a turned or thinned tensor is not contiguous."
+    return ""

@@ -12,6 +12,7 @@ from helpers.checks.machinery import (
     NotAnswered,
     Wrong,
     as_dict,
+    as_function,
     as_integer,
     as_tensor,
     call,
@@ -374,4 +375,176 @@ def _try_errors(answer: Any, x: Tensor) -> None:
         not before.change(),
         "The second name was of no layer, and the hook of the first one is still there: register "
         "the hooks inside try, too.",
+    )
+
+
+@exercise(
+    "23.4",
+    hints=(
+        "Which modules have a bad output, though all that came in was good? A forward hook sees "
+        "the output, and the inputs as they are then: a layer that works in place has overwritten "
+        "them. What sees them before?",
+        "Register a forward pre-hook on every module of named_modules(), which notes whether the "
+        "inputs are finite, and a forward hook, which looks at the output. The inner hook runs "
+        "before the outer one: keep the first name. Tuples, lists and dictionaries are to be "
+        "opened.",
+    ),
+)
+def first_bad(answer: Any) -> str:
+    as_function(answer)
+    draw = Draw(25)
+    for model, x, wanted, why in _broken_models(draw):
+        given = f"first_bad(model, x), for {why},"
+        result = run(answer, model, x)
+        require(
+            result is None or isinstance(result, str),
+            f"{given} should be a name or None, and it is {describe(result)}.",
+        )
+        runs = [m.runs for m in model.modules() if isinstance(m, _Twice)]
+        require(runs in ([], [1], [0]), f"{given} ran the model {runs[:1]} times: once is enough.")
+        if wanted is None:
+            require(
+                result is None,
+                f"{given} is {plain(result)}, and no module makes something bad of good inputs.",
+            )
+        named = "None" if result is None else plain(result)
+        require(result == wanted, f"{given} is {named}, and it should be {plain(wanted)}.")
+    _try_a_failing_model(answer, draw.normal(3, 4))
+    return "One call instead of an evening with print."
+
+
+class _Log(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.log()
+
+
+class _Pair(nn.Module):
+    """Gives a tuple: the second part is bad where its switch is on."""
+
+    def __init__(self, bad: bool):
+        super().__init__()
+        self.bad = bad
+        self.layer = nn.Linear(4, 4)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, dict[str, list[Tensor]]]:
+        x = self.layer(x)
+        return x, {"more": [x, x / 0 if self.bad else x]}
+
+
+class _First(nn.Module):
+    def forward(self, parts: tuple) -> Tensor:
+        return parts[0]
+
+
+class _Outside(nn.Module):
+    """Breaks in its own forward, between two good layers."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.two = nn.Linear(4, 4), nn.Linear(4, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.two(self.one(x) * float("inf"))
+
+
+class _Backwards(nn.Module):
+    """Has its layers in another order than it uses them."""
+
+    def __init__(self):
+        super().__init__()
+        self.last, self.first = _Log(), _Log()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(self.first(x))
+
+
+class _LogInPlace(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.log_()
+
+
+class _Second(nn.Module):
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        return y
+
+
+class _BadSecond(nn.Module):
+    """Gives its only layer a bad tensor in the second place."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = _Second()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(x, x / 0)
+
+
+class _Doubling(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([x, x])
+
+
+class _Twice(nn.Module):
+    """Uses its layer twice, and counts how often it is used itself."""
+
+    def __init__(self):
+        super().__init__()
+        self.runs, self.log = 0, _Log()
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.runs += 1
+        return self.log(self.log(x))
+
+
+def _broken_models(draw: Draw) -> Iterator[tuple[nn.Module, Tensor, str | None, str]]:
+    x = draw.normal(3, 4) - 5
+
+    def layers(*more: nn.Module) -> nn.Sequential:
+        return nn.Sequential(nn.Linear(4, 4), *more)
+
+    good = layers(nn.Tanh(), nn.Dropout(0.5), nn.BatchNorm1d(4)).eval()
+    yield good, x, None, "a model in which all is well"
+    yield layers(_Log(), nn.Linear(4, 2)), -x.abs() * 100, "1", "a logarithm in the second place"
+    deep = nn.Sequential(nn.Linear(4, 4), nn.Sequential(nn.Tanh(), nn.Sequential(_Log())))
+    yield deep, x, "1.1.0", "a logarithm three levels deep"
+    spoiled = layers(nn.ReLU(), nn.Linear(4, 4), nn.Linear(4, 1))
+    with torch.no_grad():
+        spoiled[2].weight[1, 2] = float("inf")
+    yield spoiled, x.abs(), "2", "a weight that is infinite"
+    yield nn.Sequential(_Pair(False), _First()), x, None, "a tuple with good parts"
+    yield nn.Sequential(_Pair(True), _First()), x, "0", "a bad tensor deep in a tuple"
+    yield nn.Sequential(nn.Identity(), _Outside()), x, "1", "a factor between two layers"
+    yield _Outside(), x, "", "a factor in the model's own forward"
+    yield _Backwards(), -x.abs(), "first", "layers used in another order than they are listed"
+    yield nn.Sequential(_Log(), nn.Identity()), x * float("nan"), None, "an input that is bad"
+    yield layers(_LogInPlace()), x, "1", "a layer that works in place"
+    yield _BadSecond(), x, "", "a bad second argument, made by the model itself"
+    yield nn.Sequential(nn.Identity(), _Twice()), x, "1.log", "a layer that is used twice"
+    log = _Log()
+    yield nn.Sequential(log, nn.Tanh(), log), x, "0", "a layer that has two names"
+    huge = torch.full((1, 1), 3e38)
+    yield nn.Sequential(_Doubling()), huge, None, "numbers whose sum would be too large"
+    mixed = layers(nn.BatchNorm1d(4), nn.Dropout(0.5), _Log())
+    mixed[1].eval()
+    mixed[0].register_forward_hook(lambda module, inputs, output: None)  # someone else's
+    yield mixed, x, "3", "a model with a layer in evaluation mode and a hook of yours"
+    half = nn.Sequential(nn.Linear(4, 4), nn.Identity()).half()
+    with torch.no_grad():
+        half[0].weight.fill_(3e4)
+    yield half, x.half().abs() + 1, "0", "a sum beyond the range of float16"
+
+
+def _try_a_failing_model(answer: Any, x: Tensor) -> None:
+    model = _Network()
+    model.fails = True
+    hooks = _hooks(model)
+    try:
+        run(answer, model, x, changes=True)
+    except _Broken:
+        pass
+    else:
+        raise Wrong("The model raised an error, and it did not reach the caller.")
+    require(
+        _hooks(model) == hooks,
+        "After an error in the model a hook is still there: remove it in finally, or use with.",
     )

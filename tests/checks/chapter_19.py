@@ -1,6 +1,9 @@
 """Right and wrong answers to the exercises of chapter 19, and the hint that each must get."""
 
 import argparse
+import hashlib
+import itertools
+import json
 import math
 import re
 from argparse import ArgumentTypeError
@@ -380,13 +383,180 @@ def falsy_in_the_file(defaults, file, command):
     return takes_all(defaults, {k: v for k, v in file.items() if v}, command)
 
 
+def _scores(grid, run, known, keep):
+    records = []
+    for values in itertools.product(*grid.values()):
+        settings = dict(zip(grid, values, strict=True))
+        if (key := json.dumps(settings, sort_keys=True)) not in known:
+            try:
+                known[key] = run(**settings)
+            except ValueError:
+                known[key] = None
+            keep(key, known[key])
+        records.append({"settings": settings, "score": known[key]})
+    return sorted(records, key=lambda r: (r["score"] is None, -(r["score"] or 0)))
+
+
+def one_file(grid, run, folder):
+    path = folder / "scores.json"
+    known = json.loads(path.read_text()) if path.exists() else {}
+    known = {key: score for key, score in known.items() if score is not None}
+
+    def keep(key, score):
+        path.write_text(json.dumps(known))
+
+    return _scores(grid, run, known, keep)
+
+
+def a_growing_file(grid, run, folder):
+    path = folder / "log.jsonl"
+    path.touch()
+    known = dict(map(json.loads, path.read_text().splitlines()))
+
+    def keep(key, score):
+        if score is not None:
+            with open(path, "a") as file:
+                file.write(json.dumps([key, score]) + "\n")
+
+    return _scores(grid, run, known, keep)
+
+
+def a_file_for_each(grid, run, folder):
+    records, failed = [], []
+    for values in itertools.product(*grid.values()):
+        settings = dict(zip(grid, values, strict=True))
+        text = json.dumps(sorted(settings.items()))
+        path = folder / hashlib.sha256(text.encode()).hexdigest()
+        if not path.exists():
+            try:
+                score = run(**settings)
+            except ValueError:
+                failed.append({"settings": settings, "score": None})
+                continue
+            path.write_text(repr(score))
+        records.append({"settings": settings, "score": float(path.read_text())})
+    records.sort(key=lambda record: record["score"])
+    return records[::-1] + failed
+
+
+def keeps_nothing(grid, run, folder):
+    return _scores(grid, run, {}, lambda key, score: None)
+
+
+def keeps_at_the_end(grid, run, folder):
+    path = folder / "scores.json"
+    known = json.loads(path.read_text()) if path.exists() else {}
+    known = {key: score for key, score in known.items() if score is not None}
+    records = _scores(grid, run, known, lambda key, score: None)
+    path.write_text(json.dumps(known))
+    return records
+
+
+def keeps_failures(grid, run, folder):
+    path = folder / "scores.json"
+    known = json.loads(path.read_text()) if path.exists() else {}
+    return _scores(grid, run, known, lambda k, s: path.write_text(json.dumps(known)))
+
+
+def lowest_first(grid, run, folder):
+    return one_file(grid, run, folder)[::-1]
+
+
+def in_order_of_the_grid(grid, run, folder):
+    records = one_file(grid, run, folder)
+    return sorted(records, key=lambda record: str(record["settings"]))
+
+
+def _named(grid, run, folder, name):
+    records = []
+    for values in itertools.product(*grid.values()):
+        settings = dict(zip(grid, values, strict=True))
+        path = folder / name(settings)
+        if not path.exists():
+            path.write_text(repr(run(**settings)))
+        records.append({"settings": settings, "score": float(path.read_text())})
+    return sorted(records, key=lambda record: -record["score"])
+
+
+def values_in_the_name(grid, run, folder):
+    return _named(grid, run, folder, lambda s: "_".join(f"{k}={v}" for k, v in s.items()))
+
+
+def values_as_text(grid, run, folder):
+    return _named(
+        grid, run, folder, lambda s: "_".join(f"{k}={v}" for k, v in sorted(s.items())).replace(
+            "/", "-"))  # fmt: skip
+
+
+def slashes_replaced(grid, run, folder):
+    return _named(
+        grid, run, folder, lambda s: "_".join(f"{k}={v!r}" for k, v in s.items()).replace("/", "-")
+    )
+
+
+def fails_with_the_run(grid, run, folder):
+    return _named(
+        grid, run, folder,
+        lambda s: hashlib.sha256(json.dumps(s, sort_keys=True).encode()).hexdigest(),
+    )  # fmt: skip
+
+
+def catches_everything(grid, run, folder):
+    def careful(**settings):
+        try:
+            return run(**settings)
+        except BaseException:
+            raise ValueError from None
+
+    return one_file(grid, careful, folder)
+
+
+def side_by_side(grid, run, folder):
+    return [{"settings": dict(zip(grid, values, strict=False)),
+             "score": run(**dict(zip(grid, values, strict=False)))}
+            for values in zip(*grid.values(), strict=False)]  # fmt: skip
+
+
+def all_in_the_folder(grid, run, folder):
+    one_file(grid, run, folder)
+    known = json.loads((folder / "scores.json").read_text())
+    records = [{"settings": json.loads(key), "score": score} for key, score in known.items()]
+    return sorted(records, key=lambda r: (r["score"] is None, -(r["score"] or 0)))
+
+
+def nan_for_failures(grid, run, folder):
+    records = one_file(grid, run, folder)
+    return [{**r, "score": math.nan if r["score"] is None else r["score"]} for r in records]
+
+
+def scores_alone(grid, run, folder):
+    return [record["score"] for record in one_file(grid, run, folder)]
+
+
 RIGHT = {
     "19.1": [in_order, two_switches, a_class_of_its_own],
     "19.2": [by_a_pattern, by_partition, an_error_of_its_own],
     "19.3": [by_update, by_a_chain, name_by_name],
+    "19.4": [one_file, a_growing_file, a_file_for_each],
 }
 
 WRONG = {
+    "19.4": [
+        (keeps_nothing, "which has a score already"),
+        (keeps_at_the_end, "write each score when its run ends"),
+        (keeps_failures, "should be tried again by the next sweep"),
+        (lowest_first, "The lowest score comes first"),
+        (in_order_of_the_grid, "not in order of their scores"),
+        (values_in_the_name, "which has a score already"),
+        (values_as_text, "called 0 times"),
+        (slashes_replaced, "which has a score already"),
+        (fails_with_the_run, "the whole sweep ended"),
+        (catches_everything, "did not end the sweep"),
+        (side_by_side, "has no entry for"),
+        (all_in_the_folder, "which is no combination of this grid"),
+        (nan_for_failures, "should be None"),
+        (scores_alone, "should be a dictionary"),
+    ],
     "19.1": [
         (always_on, "'--classes 3 --lr 2 --model large --no-shuffle photos'"),
         (a_value_for_the_switch, "A switch takes no value"),

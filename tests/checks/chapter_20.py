@@ -1,10 +1,13 @@
 """Right and wrong answers to the exercises of chapter 20, and the hint that each must get."""
 
+import io
+import json
 import os
 import re
 from collections import OrderedDict
 from pathlib import Path
 
+import safetensors.torch
 import torch
 
 
@@ -386,13 +389,144 @@ def returns_nothing(folder, count):
     by_glob(folder, count)
 
 
+CODES = {
+    torch.float16: "F16", torch.bfloat16: "BF16", torch.float32: "F32", torch.float64: "F64",
+    torch.int64: "I64", torch.uint8: "U8", torch.bool: "BOOL",
+}  # fmt: skip
+
+
+def _content(value):
+    return value.detach().contiguous().flatten().view(torch.uint8).numpy().tobytes()
+
+
+def _file(state, content=_content, code=CODES.get, start=lambda header: 0, order="little", gap=b"",
+          length=lambda text: len(text.encode()), shape=list, ascii=True):  # fmt: skip
+    header, data = {}, b""
+    for name, value in state.items():
+        made = content(value)
+        end = len(data) + len(made)
+        header[name] = {"dtype": code(value.dtype), "shape": shape(value.shape),
+                        "data_offsets": [len(data), end]}  # fmt: skip
+        data += made + gap
+    shift = start(json.dumps(header))
+    for entry in header.values():
+        entry["data_offsets"] = [n + shift for n in entry["data_offsets"]]
+    text = json.dumps(header, ensure_ascii=ascii)
+    return length(text).to_bytes(8, order) + text.encode() + data
+
+
+def tensor_by_tensor(state):
+    return _file(state)
+
+
+def largest_first(state):
+    return _file(dict(sorted(state.items(), key=lambda item: -item[1].numel())), ascii=False)
+
+
+def by_numpy(state):
+    def content(value):
+        if value.dtype == torch.bfloat16:
+            value = value.view(torch.int16)
+        return value.detach().numpy().tobytes()
+
+    made = _file(state, content)
+    length = int.from_bytes(made[:8], "little")
+    text = made[8 : 8 + length] + b" " * (-length % 8)
+    return bytearray(len(text).to_bytes(8, "little") + text + made[8 + length :])
+
+
+def big_endian(state):
+    return _file(state, order="big")
+
+
+def from_the_start(state):
+    return _file(state, start=lambda text: 8 + len(text))
+
+
+def length_of_the_file(state):
+    return _file(state, length=lambda text: 8 + len(text.encode()) + 100_000)
+
+
+def length_in_letters(state):
+    return _file(state, length=len, ascii=False)
+
+
+def names_of_torch(state):
+    return _file(state, code=lambda dtype: str(dtype).removeprefix("torch."))
+
+
+def in_the_order_of_memory(state):
+    def content(value):
+        storage = bytes(value.detach().untyped_storage())
+        start = value.storage_offset() * value.element_size()
+        return storage[start : start + value.numel() * value.element_size()]
+
+    return _file(state, content)
+
+
+def whole_storage(state):
+    return _file(state, lambda value: bytes(value.detach().untyped_storage()))
+
+
+def with_gaps(state):
+    return _file(state, gap=b"\0" * 8)
+
+
+def shape_as_text(state):
+    return _file(state, shape=lambda shape: str(tuple(shape)))
+
+
+def everything_as_float(state):
+    return _file(state, lambda value: _content(value.float()))
+
+
+def by_the_package(state):
+    return safetensors.torch.save({name: value.contiguous() for name, value in state.items()})
+
+
+def by_pickle(state):
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    return buffer.getvalue()
+
+
+def forgets_to_detach(state):
+    return _file(state, lambda value: value.contiguous().flatten().numpy().view("uint8").tobytes())
+
+
+def without_a_length(state):
+    return _file(state)[8:]
+
+
+def as_a_string(state):
+    return _file(state).decode("latin-1")
+
+
 RIGHT = {
     "20.1": [by_comprehension, by_a_loop_with_clones, by_popping_from_a_copy],
     "20.2": [by_stack, by_running_sum, by_plain_sum],
     "20.3": [by_glob, by_listdir, a_tuple_of_names],
+    "20.4": [tensor_by_tensor, largest_first, by_numpy],
 }
 
 WRONG = {
+    "20.4": [
+        (big_endian, "the smallest byte comes first"),
+        (from_the_start, "counted from its end"),
+        (length_of_the_file, "and the whole file has"),
+        (length_in_letters, "more than one byte"),
+        (names_of_torch, "is 'float32' in the header"),
+        (in_the_order_of_memory, "in the order of its memory"),
+        (whole_storage, "in the order of its memory"),
+        (with_gaps, "no gaps, and only the numbers"),
+        (shape_as_text, "is '(2, 3)' in the header"),
+        (everything_as_float, "so that they should be"),
+        (by_the_package, "the package's own writer"),
+        (by_pickle, "and the whole file has"),
+        (forgets_to_detach, "your answer raised"),
+        (without_a_length, "and the whole file has"),
+        (as_a_string, "should be bytes"),
+    ],
     "20.1": [
         (replaces, "in the middle of names, too"),
         (replaces_the_first, "removed in the middle of a name"),

@@ -1,7 +1,9 @@
 """Right and wrong answers to the exercises of chapter 23, and the hint that each must get."""
 
+import contextlib
 import copy
 import math
+from collections.abc import Iterable
 
 import torch
 from torch import nn
@@ -371,13 +373,201 @@ def shapes_only(model, names, x):
     return record_with(model, names, x, lambda output: tuple(output.shape))
 
 
+def _tensors(value):
+    if isinstance(value, torch.Tensor):
+        return [value]
+    parts = value.values() if isinstance(value, dict) else value
+    return [t for part in parts for t in _tensors(part)] if isinstance(parts, Iterable) else []
+
+
+def _fine(value):
+    return all(bool(torch.isfinite(t).all()) for t in _tensors(value))
+
+
+def _hooked(model, x, asks, modules=lambda model: model.named_modules()):
+    found, handles, given = [], [], []
+    try:
+        for name, module in modules(model):
+
+            def before(module, inputs):
+                given.append(_copy(inputs))
+
+            def hook(module, inputs, output, name=name):
+                if asks(given.pop(), output):
+                    found.append(name)
+
+            handles.append(module.register_forward_pre_hook(before))
+            handles.append(module.register_forward_hook(hook))
+        model(x)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return found
+
+
+def _copy(value):
+    if isinstance(value, torch.Tensor):
+        return value.detach().clone()
+    return [_copy(part) for part in (value.values() if isinstance(value, dict) else value)]
+
+
+def by_hooks(model, x):
+    found = _hooked(model, x, lambda inputs, output: _fine(inputs) and not _fine(output))
+    return found[0] if found else None
+
+
+def with_a_twin(model, x):
+    twin = copy.deepcopy(model)
+    names = {module: name for name, module in twin.named_modules()}
+    bad, good = [], []
+
+    def before(module, inputs):
+        good.append(_fine(inputs))
+
+    def hook(module, inputs, output):
+        if good.pop() and not _fine(output):
+            bad.append(names[module])
+
+    for module in names:
+        module.register_forward_pre_hook(before)
+        module.register_forward_hook(hook)
+    twin(x)
+    return next(iter(bad), None)
+
+
+class _Found(Exception):
+    pass
+
+
+def stops_at_once(model, x):
+    with contextlib.ExitStack() as stack:
+        good = []
+        for name, module in model.named_modules():
+
+            def hook(module, inputs, output, name=name):
+                if good.pop() and not _fine(output):
+                    raise _Found(name)
+
+            before = module.register_forward_pre_hook(lambda m, inputs: good.append(_fine(inputs)))
+            stack.enter_context(before)
+            stack.enter_context(module.register_forward_hook(hook))
+        try:
+            model(x)
+        except _Found as found:
+            return str(found)
+
+
+def any_bad_output(model, x):
+    found = _hooked(model, x, lambda inputs, output: not _fine(output))
+    return found[0] if found else None
+
+
+def the_outermost(model, x):
+    found = _hooked(model, x, lambda inputs, output: _fine(inputs) and not _fine(output))
+    return found[-1] if found else None
+
+
+def first_of_the_list(model, x):
+    found = _hooked(model, x, lambda inputs, output: not _fine(output))
+    return next((name for name, _ in model.named_modules() if name in found), None)
+
+
+def leaves_only(model, x):
+    def leaves(model):
+        return [(n, m) for n, m in model.named_modules() if not list(m.children())]
+
+    found = _hooked(model, x, lambda i, o: _fine(i) and not _fine(o), leaves)
+    return found[0] if found else None
+
+
+def children_only(model, x):
+    found = _hooked(
+        model, x, lambda i, o: _fine(i) and not _fine(o), lambda model: model.named_children()
+    )
+    return found[0] if found else None
+
+
+def nan_alone(model, x):
+    def nan(value):
+        return any(bool(t.isnan().any()) for t in _tensors(value))
+
+    found = _hooked(model, x, lambda inputs, output: not nan(inputs) and nan(output))
+    return found[0] if found else None
+
+
+def tensors_alone(model, x):
+    found = _hooked(model, x, lambda i, o: _fine(i) and not torch.isfinite(o).all())
+    return found[0] if found else None
+
+
+def tuples_passed_over(model, x):
+    found = _hooked(
+        model, x, lambda i, o: isinstance(o, torch.Tensor) and _fine(i) and not _fine(o)
+    )
+    return found[0] if found else None
+
+
+def leaves_its_hooks(model, x):
+    found = []
+    for name, module in model.named_modules():
+
+        def hook(module, inputs, output, name=name):
+            if _fine(inputs) and not _fine(output):
+                found.append(name)
+
+        module.register_forward_hook(hook)
+    model(x)
+    return found[0] if found else None
+
+
+def not_after_an_error(model, x):
+    found, handles, good = [], [], []
+    for name, module in model.named_modules():
+
+        def hook(module, inputs, output, name=name):
+            if good.pop() and not _fine(output):
+                found.append(name)
+
+        handles.append(
+            module.register_forward_pre_hook(lambda m, inputs: good.append(_fine(inputs)))
+        )
+        handles.append(module.register_forward_hook(hook))
+    model(x)
+    for handle in handles:
+        handle.remove()
+    return found[0] if found else None
+
+
+def all_of_them(model, x):
+    return _hooked(model, x, lambda inputs, output: _fine(inputs) and not _fine(output))
+
+
+def sets_eval(model, x):
+    return by_hooks(model.eval(), x)
+
+
 RIGHT = {
     "23.1": [by_sums, by_a_loop, by_tensors],
     "23.2": [by_the_formula, by_running_it, by_each_channel],
     "23.3": [in_finally, by_a_stack, on_a_copy],
+    "23.4": [by_hooks, with_a_twin, stops_at_once],
 }
 
 WRONG = {
+    "23.4": [
+        (any_bad_output, "and it should be '1'"),
+        (the_outermost, "and it should be '1'"),
+        (first_of_the_list, "and it should be '1'"),
+        (leaves_only, "and it should be '0'"),
+        (children_only, "and it should be '1.1.0'"),
+        (nan_alone, "and it should be"),
+        (tensors_alone, "your answer raised"),
+        (tuples_passed_over, "for a bad tensor deep in a tuple, is None"),
+        (leaves_its_hooks, "remove the handles of yours"),
+        (not_after_an_error, "After an error in the model"),
+        (all_of_them, "should be a name or None"),
+        (sets_eval, "mode"),
+    ],
     "23.1": [
         (counts_shared_twice, "a parameter that is used in two places counts once"),
         (shared_buffers_twice, "a buffer that is used in two places counts once"),

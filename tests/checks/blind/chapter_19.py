@@ -2,10 +2,20 @@
 
 import argparse
 import copy
+import csv
+import hashlib
+import heapq
+import itertools
+import json
 import math
+import os
+import pickle
 import re
+import sqlite3
 from collections import ChainMap
+from contextlib import closing, suppress
 from decimal import Decimal, InvalidOperation
+from operator import itemgetter
 
 
 def boolean_optional():
@@ -471,10 +481,431 @@ def drops_none_defaults(defaults, file, command):
     return {k: v for k, v in out.items() if v is not None}
 
 
+def _combinations(grid):
+    return [dict(zip(grid, values)) for values in itertools.product(*grid.values())]
+
+
+def one_json_file(grid, run, folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "scores.json"
+    scores = json.loads(file.read_text()) if file.exists() else {}
+    results = []
+    for values in itertools.product(*grid.values()):
+        settings = dict(zip(grid.keys(), values))
+        key = json.dumps(settings, sort_keys=True)
+        if key not in scores:
+            try:
+                scores[key] = run(**settings)
+            except ValueError:
+                results.append({"settings": settings, "score": None})
+                continue
+            new = folder / "scores.json.new"
+            new.write_text(json.dumps(scores))
+            os.replace(new, file)
+        results.append({"settings": settings, "score": scores[key]})
+    return sorted(results, key=lambda r: (r["score"] is not None, r["score"]), reverse=True)
+
+
+class _Journal:
+    """A line for each finished run; a half line at the end is skipped."""
+
+    def __init__(self, path):
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.done = {}
+        if path.is_file():
+            for line in path.read_text(encoding="utf-8").split("\n"):
+                with suppress(json.JSONDecodeError):
+                    pairs, score = json.loads(line)
+                    self.done[self.key(dict(pairs))] = score
+
+    @staticmethod
+    def key(settings):
+        return frozenset((n, isinstance(v, str), v) for n, v in settings.items())
+
+    def add(self, settings, score):
+        self.done[self.key(settings)] = score
+        with open(self.path, "a", encoding="utf-8") as f:
+            f.write(json.dumps([list(settings.items()), score]) + "\n")
+            f.flush()
+            os.fsync(f.fileno())
+
+
+def journal_of_lines(grid, run, folder):
+    journal = _Journal(folder / "journal.jsonl")
+    good, bad = [], []
+    for settings in _combinations(grid):
+        key = journal.key(settings)
+        try:
+            if key not in journal.done:
+                journal.add(settings, run(**settings))
+        except ValueError:
+            bad.append({"settings": settings, "score": None})
+        else:
+            good.append({"settings": settings, "score": journal.done[key]})
+    good.sort(key=lambda entry: -entry["score"])
+    return good + bad
+
+
+def a_database(grid, run, folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(folder / "sweep.sqlite")) as db:
+        db.execute("CREATE TABLE IF NOT EXISTS runs (settings TEXT PRIMARY KEY, score REAL)")
+        out = []
+        for settings in _combinations(grid):
+            key = json.dumps(sorted(settings.items()))
+            row = db.execute("SELECT score FROM runs WHERE settings = ?", (key,)).fetchone()
+            if row:
+                score = row[0]
+            else:
+                try:
+                    score = run(**settings)
+                except ValueError:
+                    score = None
+                else:
+                    with db:
+                        db.execute("INSERT INTO runs VALUES (?, ?)", (key, score))
+            out.append({"settings": settings, "score": score})
+    return sorted(out, key=lambda e: -math.inf if e["score"] is None else e["score"], reverse=True)
+
+
+class _Run:
+    def __init__(self, settings, folder):
+        self.settings = settings
+        text = repr(sorted(settings.items()))
+        digest = hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
+        self.file = folder / f"{digest}.txt"
+
+    def score(self, run):
+        if self.file.exists():
+            return float.fromhex(self.file.read_text())
+        try:
+            score = float(run(**self.settings))
+        except ValueError:
+            return None
+        temporary = self.file.with_suffix(".tmp")
+        temporary.write_text(score.hex())
+        temporary.rename(self.file)
+        return score
+
+
+def a_file_for_each_run(grid, run, folder):
+    folder = folder / "runs"
+    folder.mkdir(parents=True, exist_ok=True)
+    pairs = [
+        (one.settings, one.score(run)) for one in (_Run(s, folder) for s in _combinations(grid))
+    ]
+    pairs.sort(key=lambda p: (p[1] is None, -(p[1] or 0)))
+    return [{"settings": settings, "score": score} for settings, score in pairs]
+
+
+def pickled_list(grid, run, folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "finished.pickle"
+
+    def expand(names):
+        if not names:
+            yield {}
+            return
+        for value in grid[names[0]]:
+            for rest in expand(names[1:]):
+                yield {names[0]: value, **rest}
+
+    def same(a, b):
+        return a == b
+
+    finished = pickle.loads(path.read_bytes()) if path.exists() else []
+    entries = []
+    for settings in expand(list(grid)):
+        found = [e for e in finished if same(e["settings"], settings)]
+        if found:
+            entry = found[0]
+        else:
+            try:
+                entry = {"settings": settings, "score": run(**settings)}
+                finished.append(entry)
+                path.write_bytes(pickle.dumps(finished))
+            except ValueError:
+                entry = {"settings": settings, "score": None}
+        entries.append(entry)
+    worked = [e for e in entries if e["score"] is not None]
+    return sorted(worked, key=itemgetter("score"))[::-1] + [e for e in entries if e not in worked]
+
+
+def a_csv_table(grid, run, folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    table = folder / "table.csv"
+    known = {}
+    if table.exists():
+        with table.open(newline="") as f:
+            known = {row[0]: float(row[1]) for row in csv.reader(f)}
+    waiting = []
+    for settings in _combinations(grid):
+        score, key = None, ascii(tuple((n, settings[n]) for n in sorted(settings)))
+        if key in known:
+            score = known[key]
+        else:
+            with suppress(ValueError):
+                score = run(**settings)
+            if score is not None:
+                with table.open("a", newline="") as f:
+                    csv.writer(f).writerow([key, repr(score)])
+        heapq.heappush(
+            waiting,
+            (score is None, -score if score is not None else 0, len(waiting), settings, score),
+        )
+    return [
+        {"settings": settings, "score": score}
+        for *_, settings, score in (heapq.heappop(waiting) for _ in range(len(waiting)))
+    ]
+
+
+def _sorted_key(settings):
+    return json.dumps(settings, sort_keys=True)
+
+
+def _ranked(results):
+    return sorted(results, key=lambda r: (r["score"] is None, -(r["score"] or 0)))
+
+
+def _sweep(
+    grid,
+    run,
+    folder,
+    key=_sorted_key,
+    error=ValueError,
+    failed=None,
+    keep_failed=False,
+    save_each=True,
+    is_done=lambda scores, k: k in scores,
+    only_these=False,
+    rank=_ranked,
+):
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "scores.json"
+    stored = json.loads(file.read_text()) if file.exists() else {}
+    scores = {} if only_these else stored
+    results = []
+    for settings in _combinations(grid):
+        k = key(settings)
+        if is_done(stored, k):
+            score = scores[k] = stored[k]
+        else:
+            try:
+                score = run(**settings)
+            except error:
+                score = failed
+            if score is not None or keep_failed:
+                scores[k] = score
+            if save_each:
+                file.write_text(json.dumps(scores))
+        results.append({"settings": settings, "score": score})
+    file.write_text(json.dumps(scores))
+    return rank(results)
+
+
+def keys_as_text(grid, run, folder):
+    return _sweep(grid, run, folder, key=lambda s: ",".join(f"{n}={s[n]}" for n in sorted(s)))
+
+
+def keys_in_given_order(grid, run, folder):
+    return _sweep(grid, run, folder, key=json.dumps)
+
+
+def values_without_names(grid, run, folder):
+    return _sweep(grid, run, folder, key=lambda s: json.dumps(sorted(s.values(), key=repr)))
+
+
+def saves_at_the_end(grid, run, folder):
+    return _sweep(grid, run, folder, save_each=False)
+
+
+def value_error_stops_all(grid, run, folder):
+    return _sweep(grid, run, folder, error=())
+
+
+def swallows_control_c(grid, run, folder):
+    return _sweep(grid, run, folder, error=BaseException)
+
+
+def remembers_failures(grid, run, folder):
+    return _sweep(grid, run, folder, keep_failed=True)
+
+
+def failures_get_minus_infinity(grid, run, folder):
+    return _sweep(grid, run, folder, failed=-math.inf)
+
+
+def failures_are_zero(grid, run, folder):
+    return _sweep(grid, run, folder, failed=0.0)
+
+
+def leaves_out_failures(grid, run, folder):
+    return [r for r in _sweep(grid, run, folder) if r["score"] is not None]
+
+
+def failures_rank_as_zero(grid, run, folder):
+    return _sweep(
+        grid,
+        run,
+        folder,
+        rank=lambda results: sorted(results, key=lambda r: r["score"] or 0, reverse=True),
+    )
+
+
+def lowest_first(grid, run, folder):
+    return _sweep(
+        grid,
+        run,
+        folder,
+        rank=lambda rs: sorted(rs, key=lambda r: (r["score"] is None, r["score"] or 0)),
+    )
+
+
+def failures_first(grid, run, folder):
+    return _sweep(
+        grid,
+        run,
+        folder,
+        rank=lambda rs: sorted(rs, key=lambda r: (r["score"] is not None, -(r["score"] or 0))),
+    )
+
+
+def unsorted(grid, run, folder):
+    return _sweep(grid, run, folder, rank=list)
+
+
+def compares_none(grid, run, folder):
+    return _sweep(
+        grid, run, folder, rank=lambda rs: sorted(rs, key=lambda r: r["score"], reverse=True)
+    )
+
+
+def zero_runs_again(grid, run, folder):
+    return _sweep(grid, run, folder, is_done=lambda scores, k: bool(scores.get(k)))
+
+
+def forgets_what_is_not_in_the_grid(grid, run, folder):
+    return _sweep(grid, run, folder, only_these=True)
+
+
+def always_anew(grid, run, folder):
+    return _sweep(grid, run, folder, is_done=lambda scores, k: False)
+
+
+def pairs_of_neighbours(grid, run, folder):
+    longest = max(map(len, grid.values()))
+    rows = [{n: v[min(i, len(v) - 1)] for n, v in grid.items()} for i in range(longest)]
+    out = []
+    for row in rows:
+        out += _sweep({n: [v] for n, v in row.items()}, run, folder)
+    return _ranked(out)
+
+
+def one_stopped_sweep_is_counted(grid, run, folder):
+    """How many are done, not which."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "done.json"
+    done = json.loads(file.read_text()) if file.exists() else []
+    combinations = _combinations(grid)
+    for settings in combinations[len(done) :]:
+        try:
+            done.append(run(**settings))
+        except ValueError:
+            done.append(None)
+        file.write_text(json.dumps(done))
+    return _ranked([{"settings": s, "score": d} for s, d in zip(combinations, done)])
+
+
+def everything_in_the_folder(grid, run, folder):
+    _sweep(grid, run, folder)
+    scores = json.loads((folder / "scores.json").read_text())
+    return _ranked([{"settings": json.loads(k), "score": s} for k, s in scores.items()])
+
+
+def values_in_the_file_name(grid, run, folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    out = []
+    for settings in _combinations(grid):
+        file = folder / ("_".join(f"{n}={settings[n]!r}" for n in sorted(settings)) + ".txt")
+        score = float(file.read_text()) if file.exists() else None
+        if score is None:
+            try:
+                score = run(**settings)
+            except ValueError:
+                pass
+            else:
+                file.write_text(str(score))
+        out.append({"settings": settings, "score": score})
+    return _ranked(out)
+
+
+def tabs_and_lines(grid, run, folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "scores.tsv"
+    done = {}
+    if file.exists():
+        for line in file.read_text().splitlines():
+            *key, score = line.split("\t")
+            done[tuple(key)] = float(score)
+    out = []
+    for settings in _combinations(grid):
+        key = tuple(f"{n}={type(settings[n]).__name__}={settings[n]}" for n in sorted(settings))
+        score = done.get(key)
+        if score is None:
+            try:
+                score = run(**settings)
+            except ValueError:
+                pass
+            else:
+                with file.open("a") as f:
+                    print(*key, score, sep="\t", file=f)
+        out.append({"settings": settings, "score": score})
+    return _ranked(out)
+
+
+def rounded_scores(grid, run, folder):
+    return _sweep(grid, lambda **s: round(run(**s), 4), folder)
+
+
+def hash_as_the_name(grid, run, folder):
+    """The hash of a string is another one in the next process."""
+    return _sweep(grid, run, folder, key=lambda s: str(hash(frozenset(s.items()))))
+
+
+_SCORES = {}
+
+
+def in_memory(grid, run, folder):
+    out = []
+    for settings in _combinations(grid):
+        key = _sorted_key(settings)
+        if key not in _SCORES:
+            try:
+                _SCORES[key] = run(**settings)
+            except ValueError:
+                out.append({"settings": settings, "score": None})
+                continue
+        out.append({"settings": settings, "score": _SCORES[key]})
+    return _ranked(out)
+
+
+def settings_as_tuples(grid, run, folder):
+    return [{**r, "settings": tuple(r["settings"].items())} for r in _sweep(grid, run, folder)]
+
+
 RIGHT = {
     "19.1": [boolean_optional, two_switches, subclass, table_of_options],
     "19.2": [float_then_range, with_regex, with_decimal, partition_and_subclass_error],
     "19.3": [three_updates, union_operator, name_by_name, with_chain_map, deep_copies],
+    "19.4": [
+        one_json_file,
+        journal_of_lines,
+        a_database,
+        a_file_for_each_run,
+        pickled_list,
+        a_csv_table,
+    ],
 }
 WRONG = {
     "19.1": [
@@ -530,5 +961,34 @@ WRONG = {
         error_without_name,
         key_error,
         drops_none_defaults,
+    ],
+    "19.4": [
+        keys_as_text,
+        keys_in_given_order,
+        values_without_names,
+        saves_at_the_end,
+        value_error_stops_all,
+        swallows_control_c,
+        remembers_failures,
+        failures_get_minus_infinity,
+        failures_are_zero,
+        leaves_out_failures,
+        failures_rank_as_zero,
+        lowest_first,
+        failures_first,
+        unsorted,
+        compares_none,
+        zero_runs_again,
+        forgets_what_is_not_in_the_grid,
+        always_anew,
+        pairs_of_neighbours,
+        one_stopped_sweep_is_counted,
+        everything_in_the_folder,
+        values_in_the_file_name,
+        tabs_and_lines,
+        rounded_scores,
+        hash_as_the_name,
+        in_memory,
+        settings_as_tuples,
     ],
 }

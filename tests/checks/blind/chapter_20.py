@@ -1,10 +1,16 @@
 """Chapter 20."""
 
+import ctypes
+import io
+import itertools
+import json
 import os
 import re
+import struct
 from collections import Counter, OrderedDict
 from pathlib import Path
 
+import numpy as np
 import torch
 
 
@@ -583,10 +589,343 @@ def single_digit(folder, count):
     return [p.name for p in ps[n:]]
 
 
+_NAMES = {
+    torch.float16: "F16",
+    torch.bfloat16: "BF16",
+    torch.float32: "F32",
+    torch.float64: "F64",
+    torch.int64: "I64",
+    torch.uint8: "U8",
+    torch.bool: "BOOL",
+}
+
+
+def views_of_bytes(state):
+    header, parts, at = {}, [], 0
+    for name, tensor in state.items():
+        flat = tensor.detach().cpu().contiguous().reshape(-1)
+        part = flat.view(torch.uint8).numpy().tobytes()
+        header[name] = {
+            "dtype": _NAMES[tensor.dtype],
+            "shape": list(tensor.shape),
+            "data_offsets": [at, at + len(part)],
+        }
+        at += len(part)
+        parts.append(part)
+    text = json.dumps(header).encode("utf-8")
+    return len(text).to_bytes(8, "little") + text + b"".join(parts)
+
+
+def packed_number_by_number(state):
+    letters = {
+        torch.float16: ("F16", "e"),
+        torch.bfloat16: ("BF16", "H"),
+        torch.float32: ("F32", "f"),
+        torch.float64: ("F64", "d"),
+        torch.int64: ("I64", "q"),
+        torch.uint8: ("U8", "B"),
+        torch.bool: ("BOOL", "?"),
+    }
+    data = bytearray()
+    header = {}
+    for name, tensor in state.items():
+        dtype, letter = letters[tensor.dtype]
+        numbers = tensor.detach().flatten()
+        if tensor.dtype == torch.bfloat16:
+            numbers = [n & 0xFFFF for n in numbers.contiguous().view(torch.int16).tolist()]
+        else:
+            numbers = numbers.tolist()
+        begin = len(data)
+        data += struct.pack(f"<{len(numbers)}{letter}", *numbers)
+        header[name] = dict(dtype=dtype, shape=[*tensor.shape], data_offsets=[begin, len(data)])
+    header = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    return struct.pack("<Q", len(header)) + header + bytes(data)
+
+
+class _Writer:
+    """Sorted by name; the header is filled up with spaces so that the numbers are aligned."""
+
+    def __init__(self):
+        self.header, self.body = {}, io.BytesIO()
+
+    def add(self, name, tensor):
+        begin = self.body.tell()
+        with torch.no_grad():
+            if tensor.dtype is torch.bfloat16:
+                array = tensor.clone(memory_format=torch.contiguous_format).view(torch.int16)
+                array = array.numpy()
+            else:
+                array = tensor.detach().numpy()
+        self.body.write(np.ascontiguousarray(array).tobytes())
+        self.header[name] = {
+            "data_offsets": (begin, self.body.tell()),
+            "shape": tuple(tensor.size()),
+            "dtype": _NAMES[tensor.dtype],
+        }
+
+    def finish(self):
+        text = json.dumps(self.header, indent=1).encode()
+        text += b" " * (-len(text) % 8)
+        return b"".join([np.array([len(text)], "<u8").tobytes(), text, self.body.getvalue()])
+
+
+def writer_sorted_and_padded(state):
+    writer = _Writer()
+    for name in sorted(state):
+        writer.add(name, state[name])
+    return writer.finish()
+
+
+def from_memory(state):
+    kept = {
+        name: torch.empty(t.shape, dtype=t.dtype).copy_(t.detach()) for name, t in state.items()
+    }
+    sizes = [t.numel() * t.element_size() for t in kept.values()]
+    ends = list(itertools.accumulate(sizes))
+    header = json.dumps(
+        {
+            name: {
+                "dtype": _NAMES[t.dtype],
+                "shape": list(t.shape),
+                "data_offsets": [end - size, end],
+            }
+            for (name, t), size, end in zip(kept.items(), sizes, ends)
+        }
+    ).encode()
+    body = [ctypes.string_at(t.data_ptr(), n) if n else b"" for t, n in zip(kept.values(), sizes)]
+    return b"".join((len(header).to_bytes(8, byteorder="little"), header, *body))
+
+
+def bytes_of_storage(state):
+    """Largest type first, as the package does it."""
+    order = sorted(state, key=lambda n: (-state[n].element_size(), n))
+    parts = {n: bytes(state[n].detach().clone().contiguous().untyped_storage()) for n in order}
+    header, at = "", 0
+    for n in order:
+        end = at + len(parts[n])
+        header += "," if header else ""
+        header += f'{json.dumps(n)}:{{"dtype":"{_NAMES[state[n].dtype]}",'
+        header += f'"shape":{list(state[n].shape)},"data_offsets":[{at},{end}]}}'
+        at = end
+    header = ("{" + header + "}").encode("utf-8")
+    file = io.BytesIO()
+    file.write(len(header).to_bytes(8, "little"))
+    file.write(header)
+    file.writelines(parts[n] for n in order)
+    return file.getvalue()
+
+
+def _bytes(tensor):
+    return tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+
+
+def _file(
+    state,
+    data=_bytes,
+    dtype=lambda t: _NAMES[t.dtype],
+    shape=lambda t: list(t.shape),
+    offsets=lambda begin, end: [begin, end],
+    length=lambda text: len(text.encode()).to_bytes(8, "little"),
+    dumps=json.dumps,
+    gap=1,
+):
+    header, body = {}, b""
+    for name, tensor in state.items():
+        part = data(tensor)
+        body += b"\0" * (-len(body) % gap)
+        header[name] = {
+            "dtype": dtype(tensor),
+            "shape": shape(tensor),
+            "data_offsets": offsets(len(body), len(body) + len(part)),
+        }
+        body += part
+    text = dumps(header)
+    return length(text) + text.encode() + body
+
+
+def length_big_endian(state):
+    return _file(state, length=lambda text: len(text.encode()).to_bytes(8, "big"))
+
+
+def length_in_four_bytes(state):
+    return _file(state, length=lambda text: struct.pack("<I", len(text.encode())))
+
+
+def length_in_characters(state):
+    return _file(
+        state,
+        dumps=lambda h: json.dumps(h, ensure_ascii=False),
+        length=lambda text: len(text).to_bytes(8, "little"),
+    )
+
+
+def length_with_itself(state):
+    return _file(state, length=lambda text: (len(text.encode()) + 8).to_bytes(8, "little"))
+
+
+def length_as_text(state):
+    return _file(state, length=lambda text: f"{len(text.encode()):08d}".encode())
+
+
+def header_is_python(state):
+    return _file(state, dumps=str)
+
+
+def header_loses_other_signs(state):
+    return _file(
+        state,
+        dumps=lambda h: json.dumps(h, ensure_ascii=False).encode("ascii", "ignore").decode(),
+    )
+
+
+def offset_and_size(state):
+    return _file(state, offsets=lambda begin, end: [begin, end - begin])
+
+
+def last_byte_included(state):
+    return _file(state, offsets=lambda begin, end: [begin, end - 1])
+
+
+def offsets_from_zero_each(state):
+    return _file(state, offsets=lambda begin, end: [0, end - begin])
+
+
+def offsets_after_the_length(state):
+    return _file(state, offsets=lambda begin, end: [begin + 8, end + 8])
+
+
+def with_gaps(state):
+    return _file(state, gap=8)
+
+
+def torch_names(state):
+    return _file(state, dtype=lambda t: str(t.dtype).removeprefix("torch."))
+
+
+def all_f32(state):
+    return _file(state, data=lambda t: _bytes(t.float()), dtype=lambda t: "F32")
+
+
+def bfloat_as_half(state):
+    def half(t):
+        return t.half() if t.dtype == torch.bfloat16 else t
+
+    return _file(state, data=lambda t: _bytes(half(t)))
+
+
+def bfloat_through_float(state):
+    def wide(t):
+        return t.float() if t.dtype == torch.bfloat16 else t
+
+    return _file(state, data=lambda t: _bytes(wide(t)), dtype=lambda t: _NAMES[wide(t).dtype])
+
+
+def bits_of_booleans(state):
+    def data(t):
+        return np.packbits(t.numpy()).tobytes() if t.dtype == torch.bool else _bytes(t)
+
+    return _file(state, data=data)
+
+
+def scalars_have_a_dimension(state):
+    return _file(state, shape=lambda t: list(t.shape) or [1])
+
+
+def counts_numbers(state):
+    return _file(state, shape=lambda t: [t.numel()])
+
+
+def whole_storage(state):
+    return _file(state, data=lambda t: bytes(t.detach().untyped_storage()))
+
+
+def as_it_lies_in_memory(state):
+    def data(t):
+        return ctypes.string_at(t.data_ptr(), t.nbytes) if t.numel() else b""
+
+    return _file(state, data=data)
+
+
+def keeps_the_turn(state):
+    def data(t):
+        t = t.detach()
+        return (t.view(torch.int16) if t.dtype == torch.bfloat16 else t).numpy().tobytes(order="A")
+
+    return _file(state, data=data)
+
+
+def columns_first(state):
+    def data(t):
+        return _bytes(t.detach().permute(*reversed(range(t.ndim))))
+
+    return _file(state, data=data)
+
+
+def big_endian_numbers(state):
+    def data(t):
+        flat = t.detach().contiguous().reshape(-1).view(torch.uint8)
+        return flat.reshape(-1, t.element_size()).flip(1).numpy().tobytes()
+
+    return _file(state, data=data)
+
+
+def numpy_of_what_comes(state):
+    """Neither bfloat16 nor a gradient."""
+    return _file(state, data=lambda t: t.numpy().tobytes())
+
+
+def without_the_empty(state):
+    return _file({n: t for n, t in state.items() if t.numel()})
+
+
+def fails_on_scalars(state):
+    return _file(state, data=lambda t: t.detach().contiguous().view(torch.uint8).numpy().tobytes())
+
+
+def shared_are_written_once(state):
+    seen, header, body = {}, {}, b""
+    for name, t in state.items():
+        where = t.data_ptr()
+        if where not in seen:
+            seen[where] = [len(body), len(body) + t.nbytes]
+            body += _bytes(t)
+        header[name] = {
+            "dtype": _NAMES[t.dtype],
+            "shape": list(t.shape),
+            "data_offsets": seen[where],
+        }
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + body
+
+
+def torch_save(state):
+    file = io.BytesIO()
+    torch.save(state, file)
+    return file.getvalue()
+
+
+def with_the_package(state):
+    import safetensors.torch
+
+    clones = {n: t.detach().clone(memory_format=torch.contiguous_format) for n, t in state.items()}
+    return safetensors.torch.save(clones)
+
+
+def list_of_entries(state):
+    return _file(state, dumps=lambda h: json.dumps([{"name": n, **e} for n, e in h.items()]))
+
+
 RIGHT = {
     "20.1": [loop_and_check, removeprefix_and_length, with_regex, looks_ahead_with_counter],
     "20.2": [stack_in_double, running_sum, running_mean, by_dtype_kind],
     "20.3": [regex_and_pathlib, listdir_and_slices, glob_and_dictionary, scandir_and_try],
+    "20.4": [
+        views_of_bytes,
+        packed_number_by_number,
+        writer_sorted_and_padded,
+        from_memory,
+        bytes_of_storage,
+    ],
 }
 WRONG = {
     "20.1": [
@@ -640,5 +979,38 @@ WRONG = {
         empties_the_folder,
         returns_all_files,
         single_digit,
+    ],
+    "20.4": [
+        length_big_endian,
+        length_in_four_bytes,
+        length_in_characters,
+        length_with_itself,
+        length_as_text,
+        header_is_python,
+        header_loses_other_signs,
+        offset_and_size,
+        last_byte_included,
+        offsets_from_zero_each,
+        offsets_after_the_length,
+        with_gaps,
+        torch_names,
+        all_f32,
+        bfloat_as_half,
+        bfloat_through_float,
+        bits_of_booleans,
+        scalars_have_a_dimension,
+        counts_numbers,
+        whole_storage,
+        as_it_lies_in_memory,
+        keeps_the_turn,
+        columns_first,
+        big_endian_numbers,
+        numpy_of_what_comes,
+        without_the_empty,
+        fails_on_scalars,
+        shared_are_written_once,
+        torch_save,
+        with_the_package,
+        list_of_entries,
     ],
 }

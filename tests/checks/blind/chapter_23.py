@@ -1,10 +1,18 @@
 """Chapter 23."""
 
+import collections
 import contextlib
+import copy
+import functools
+import itertools
 import math
+from collections.abc import Mapping
+from unittest import mock
 
 import torch
 import torch.nn.functional as F
+from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 
@@ -477,10 +485,491 @@ def skips_unknown(model, names, x):
     return with_finally(model, [n for n in names if n in known], x)
 
 
+def _tensors(thing):
+    if isinstance(thing, torch.Tensor):
+        yield thing
+    elif isinstance(thing, Mapping):
+        for value in thing.values():
+            yield from _tensors(value)
+    elif isinstance(thing, tuple | list):
+        for value in thing:
+            yield from _tensors(value)
+
+
+def _finite(thing):
+    return all(bool(t.isfinite().all()) for t in _tensors(thing))
+
+
+@contextlib.contextmanager
+def _buffers_kept(model):
+    kept = [
+        (module, name, buffer, buffer.detach().clone())
+        for module in model.modules()
+        for name, buffer in module._buffers.items()
+        if buffer is not None
+    ]
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for module, name, buffer, value in kept:
+                buffer.copy_(value)
+                module._buffers[name] = buffer
+
+
+def hooks_before_and_after(model, x):
+    stack, found, handles = [], [], []
+
+    def before(module, args):
+        stack.append((module, _finite(args)))
+
+    def after(module, args, output, name):
+        while True:
+            called, fine = stack.pop()
+            if called is module:
+                break
+        if fine and not _finite(output):
+            found.append(name)
+
+    with _buffers_kept(model):
+        try:
+            for name, module in model.named_modules():
+                handles.append(module.register_forward_pre_hook(before))
+                handles.append(module.register_forward_hook(functools.partial(after, name=name)))
+            with torch.no_grad():
+                model(x)
+        finally:
+            for handle in handles:
+                handle.remove()
+    return found[0] if found else None
+
+
+def patched_call(model, x):
+    names = {module: name for name, module in model.named_modules()}
+    bad = []
+    original = torch.nn.Module.__call__
+
+    def call(module, *args, **kwargs):
+        clean = all(map(_all_finite, tree_leaves(args)))
+        result = original(module, *args, **kwargs)
+        if module in names and clean and not all(map(_all_finite, tree_leaves(result))):
+            bad.append(names[module])
+        return result
+
+    with _buffers_kept(model), mock.patch.object(torch.nn.Module, "__call__", call):
+        model(x)
+    return next(iter(bad), None)
+
+
+def _all_finite(leaf):
+    return not torch.is_tensor(leaf) or torch.isfinite(leaf).all().item()
+
+
+def forwards_wrapped(model, x):
+    """Wraps the forward of each module, and takes the wrapping off again."""
+    first = []
+
+    def wrap(name, forward):
+        @functools.wraps(forward)
+        def wrapped(*args, **kwargs):
+            good = _finite(args)
+            out = forward(*args, **kwargs)
+            if good and not first and not _finite(out):
+                first.append(name)
+            return out
+
+        return wrapped
+
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_buffers_kept(model))
+        for name, module in model.named_modules():
+            if "forward" in module.__dict__:
+                stack.callback(module.__dict__.__setitem__, "forward", module.__dict__["forward"])
+            else:
+                stack.callback(module.__dict__.pop, "forward", None)
+            module.__dict__["forward"] = wrap(name, module.forward)
+        model(x)
+    return first[0] if first else None
+
+
+class _Detective:
+    def __init__(self, model):
+        self.model = model
+        self.names = {id(m): n for n, m in model.named_modules()}
+        self.open = collections.defaultdict(list)
+        self.culprit = None
+        self.handles = []
+
+    def __enter__(self):
+        self.handles = [
+            register_module_forward_pre_hook(self.starts),
+            register_module_forward_hook(self.ends),
+        ]
+        return self
+
+    def __exit__(self, *error):
+        for handle in self.handles:
+            handle.remove()
+        return False
+
+    def starts(self, module, args):
+        if id(module) in self.names:
+            self.open[id(module)].append(self.clean(args))
+
+    def ends(self, module, args, output):
+        if id(module) in self.names:
+            was_clean = self.open[id(module)].pop()
+            if self.culprit is None and was_clean and not self.clean(output):
+                self.culprit = self.names[id(module)]
+
+    def clean(self, thing):
+        match thing:
+            case torch.Tensor():
+                return not bool((thing.isnan() | thing.isinf()).any())
+            case dict():
+                return all(self.clean(v) for v in thing.values())
+            case list() | tuple():
+                return all(self.clean(v) for v in thing)
+        return True
+
+
+@torch.no_grad()
+def global_hooks(model, x):
+    with _buffers_kept(model), _Detective(model) as detective:
+        model(x)
+    return detective.culprit
+
+
+def log_of_events(model, x):
+    """Keeps what happened, and looks at it afterwards."""
+    log, number = [], itertools.count()
+    handles = []
+    names = list(model.named_modules())
+    buffers = copy.deepcopy([b for _, b in model.named_buffers()])
+    try:
+        for name, module in names:
+            handles += [
+                module.register_forward_pre_hook(
+                    lambda m, args, name=name: log.append(
+                        ("begin", next(number), name, copy.copy(_states(args)))
+                    )
+                ),
+                module.register_forward_hook(
+                    lambda m, args, out, name=name: log.append(
+                        ("end", next(number), name, _states(out))
+                    )
+                ),
+            ]
+        with torch.inference_mode(False), torch.no_grad():
+            model(x)
+    finally:
+        for h in reversed(handles):
+            h.remove()
+        with torch.no_grad():
+            for (_, b), old in zip(model.named_buffers(), buffers):
+                b.copy_(old)
+    begun = {}
+    for what, _, name, fine in log:
+        if what == "begin":
+            begun.setdefault(name, []).append(all(fine))
+        elif begun[name].pop() and not all(fine):
+            return name
+    return None
+
+
+def _states(thing):
+    return [bool(torch.isfinite(t).all()) for t in _tensors(thing)]
+
+
+def _search(
+    model,
+    x,
+    given=_finite,
+    made=_finite,
+    names=lambda model: list(model.named_modules()),
+    choose=lambda found: found[0][1] if found else None,
+    keep=_buffers_kept,
+    remove=True,
+    late=False,
+):
+    stack, found, handles, started = [], [], [], itertools.count()
+
+    def before(module, args):
+        stack.append((module, next(started), given(args)))
+
+    def after(name):
+        def hook(module, args, output):
+            called, start, fine = stack.pop()
+            while called is not module:
+                called, start, fine = stack.pop()
+            if late:
+                fine = given(args)
+            if fine and not made(output):
+                found.append((start, name))
+
+        return hook
+
+    with keep(model):
+        try:
+            for name, module in names(model):
+                handles.append(module.register_forward_pre_hook(before))
+                handles.append(module.register_forward_hook(after(name)))
+            model(x)
+        finally:
+            if remove:
+                for handle in handles:
+                    handle.remove()
+    return choose(found)
+
+
+def looks_at_inputs_afterwards(model, x):
+    return _search(model, x, late=True)
+
+
+def any_bad_output(model, x):
+    return _search(model, x, given=lambda args: True)
+
+
+def outermost(model, x):
+    return _search(model, x, choose=lambda found: min(found)[1] if found else None)
+
+
+def the_last(model, x):
+    return _search(model, x, choose=lambda found: found[-1][1] if found else None)
+
+
+def only_nan(model, x):
+    def no_nan(thing):
+        return not any(t.isnan().any() for t in _tensors(thing))
+
+    return _search(model, x, given=no_nan, made=no_nan)
+
+
+def only_infinity(model, x):
+    def no_inf(thing):
+        return not any(t.isinf().any() for t in _tensors(thing))
+
+    return _search(model, x, given=no_inf, made=no_inf)
+
+
+def nan_in_infinity_out(model, x):
+    """Inputs are only looked at for nan."""
+    return _search(model, x, given=lambda a: not any(t.isnan().any() for t in _tensors(a)))
+
+
+def sum_tells(model, x):
+    def fine(thing):
+        return all(bool(t.sum().isfinite()) for t in _tensors(thing))
+
+    return _search(model, x, given=fine, made=fine)
+
+
+def only_all_bad(model, x):
+    return _search(model, x, made=lambda o: any(t.isfinite().any() for t in _tensors(o)))
+
+
+def tensors_only(model, x):
+    return _search(
+        model, x, made=lambda o: not isinstance(o, torch.Tensor) or bool(o.isfinite().all())
+    )
+
+
+def output_must_be_a_tensor(model, x):
+    return _search(model, x, made=lambda o: bool(torch.isfinite(o).all()))
+
+
+def one_level(model, x):
+    def made(output):
+        if isinstance(output, dict):
+            output = output.values()
+        elif isinstance(output, torch.Tensor):
+            output = [output]
+        return all(bool(t.isfinite().all()) for t in output if isinstance(t, torch.Tensor))
+
+    return _search(model, x, made=made)
+
+
+def no_dictionaries(model, x):
+    def made(output):
+        if isinstance(output, tuple | list):
+            return all(made(o) for o in output)
+        return not isinstance(output, torch.Tensor) or bool(output.isfinite().all())
+
+    return _search(model, x, made=made)
+
+
+def first_argument_only(model, x):
+    return _search(model, x, given=lambda args: _finite(args[:1]))
+
+
+def leaves_only(model, x):
+    return _search(
+        model,
+        x,
+        names=lambda model: [(n, m) for n, m in model.named_modules() if not list(m.children())],
+    )
+
+
+def children_only(model, x):
+    return _search(model, x, names=lambda model: list(model.named_children()))
+
+
+def not_the_model_itself(model, x):
+    return _search(model, x, names=lambda model: [(n, m) for n, m in model.named_modules() if n])
+
+
+def root_is_none(model, x):
+    return _search(model, x) or None
+
+
+def root_is_called_model(model, x):
+    name = _search(model, x)
+    return "model" if name == "" else name
+
+
+def empty_for_none(model, x):
+    return _search(model, x) or ""
+
+
+def class_names(model, x):
+    return _search(
+        model, x, names=lambda model: [(type(m).__name__, m) for _, m in model.named_modules()]
+    )
+
+
+def last_name_of_shared(model, x):
+    def names(model):
+        last = {m: n for n, m in model.named_modules(remove_duplicate=False)}
+        return [(n, m) for m, n in last.items()]
+
+    return _search(model, x, names=names)
+
+
+def hooks_stay(model, x):
+    return _search(model, x, remove=False)
+
+
+def hooks_stay_after_an_error(model, x):
+    found, handles, fine = [], [], {}
+    with _buffers_kept(model):
+        for name, module in model.named_modules():
+            handles.append(
+                module.register_forward_pre_hook(lambda m, a: fine.__setitem__(m, _finite(a)))
+            )
+            handles.append(
+                module.register_forward_hook(
+                    lambda m, a, o, name=name: (
+                        found.append(name) if fine[m] and not _finite(o) else None
+                    )
+                )
+            )
+        model(x)
+    for h in handles:
+        h.remove()
+    return found[0] if found else None
+
+
+def stops_at_the_first_and_leaves_hooks(model, x):
+    class Found(Exception):
+        pass
+
+    def hook(name):
+        def look(module, args, output):
+            if _finite(args) and not _finite(output):
+                raise Found(name)
+
+        return look
+
+    handles = [m.register_forward_hook(hook(n)) for n, m in model.named_modules()]
+    try:
+        model(x)
+    except Found as found:
+        return str(found)
+    for h in handles:
+        h.remove()
+    return None
+
+
+def removes_the_hooks_of_others(model, x):
+    try:
+        return _search(model, x, remove=False)
+    finally:
+        for m in model.modules():
+            m._forward_hooks.clear()
+            m._forward_pre_hooks.clear()
+
+
+def in_evaluation_mode(model, x):
+    model.eval()
+    return _search(model, x)
+
+
+def evaluation_and_back(model, x):
+    training = model.training
+    model.eval()
+    try:
+        return _search(model, x)
+    finally:
+        model.train(training)
+
+
+def runs_twice(model, x):
+    with _buffers_kept(model):
+        model(x)
+    return _search(model, x)
+
+
+def only_the_last_call(model, x):
+    """A module that is used twice is judged by its last call."""
+    seen, order, before = {}, [], {}
+    handles = []
+    with _buffers_kept(model), contextlib.ExitStack() as stack:
+        for name, module in model.named_modules():
+            handles.append(
+                module.register_forward_pre_hook(lambda m, a: before.__setitem__(m, _finite(a)))
+            )
+
+            def after(m, a, o, name=name):
+                seen[name] = before[m] and not _finite(o)
+                order.append(name)
+
+            handles.append(module.register_forward_hook(after))
+        for h in handles:
+            stack.callback(h.remove)
+        model(x)
+    return next((name for name in order if seen[name]), None)
+
+
+def order_of_the_list(model, x):
+    def choose(found):
+        names = [n for _, n in found]
+        return next((n for n, _ in model.named_modules() if n in names), None)
+
+    return _search(model, x, choose=choose)
+
+
+def all_of_them(model, x):
+    return _search(model, x, choose=lambda found: [n for _, n in found])
+
+
+def parameters_are_looked_at(model, x):
+    for name, module in model.named_modules():
+        if any(not p.isfinite().all() for p in module.parameters(recurse=False)):
+            return name
+    return None
+
+
 RIGHT = {
     "23.1": [sums, by_loop, by_identity],
     "23.2": [weights_times_positions, by_formula, by_running, by_flop_counter],
     "23.3": [with_finally, with_exit_stack, with_class, with_global_hook],
+    "23.4": [
+        hooks_before_and_after,
+        patched_call,
+        forwards_wrapped,
+        global_hooks,
+        log_of_events,
+    ],
 }
 WRONG = {
     "23.1": [
@@ -527,5 +1016,40 @@ WRONG = {
         keeps_input,
         top_level_names,
         skips_unknown,
+    ],
+    "23.4": [
+        looks_at_inputs_afterwards,
+        any_bad_output,
+        outermost,
+        the_last,
+        only_nan,
+        only_infinity,
+        nan_in_infinity_out,
+        sum_tells,
+        only_all_bad,
+        tensors_only,
+        output_must_be_a_tensor,
+        one_level,
+        no_dictionaries,
+        first_argument_only,
+        leaves_only,
+        children_only,
+        not_the_model_itself,
+        root_is_none,
+        root_is_called_model,
+        empty_for_none,
+        class_names,
+        last_name_of_shared,
+        hooks_stay,
+        hooks_stay_after_an_error,
+        stops_at_the_first_and_leaves_hooks,
+        removes_the_hooks_of_others,
+        in_evaluation_mode,
+        evaluation_and_back,
+        runs_twice,
+        only_the_last_call,
+        order_of_the_list,
+        all_of_them,
+        parameters_are_looked_at,
     ],
 }
