@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.optim import lr_scheduler as schedulers
 
 EMBER, BLUE, GREEN, VIOLET = "#d9480f", "#2b7fd4", "#2a9461", "#9c5bd6"
 
@@ -250,8 +251,77 @@ def _strides(shape: str, first: str, second: str, third: str) -> tuple[str, str]
     return drawing, sentence
 
 
+def _schedule(
+    fall: str, rate: float, epochs: int, warmup: int, start: float, hold: int, every: int,
+    grow: int, gamma: float, power: float, floor: float, at: int,
+) -> tuple[str, str]:  # fmt: skip
+    optimizer = torch.optim.SGD([torch.zeros(1)], lr=rate)
+    rest = max(1, epochs - warmup - hold)
+    options: dict[str, dict[str, Any]] = {
+        "ConstantLR": {"factor": 1.0},
+        "StepLR": {"step_size": every, "gamma": gamma},
+        "ExponentialLR": {"gamma": gamma},
+        "PolynomialLR": {"total_iters": rest, "power": power},
+        "CosineAnnealingLR": {"T_max": rest, "eta_min": floor},
+        "CosineAnnealingWarmRestarts": {"T_0": every, "T_mult": grow, "eta_min": floor},
+    }
+    pieces: list[tuple[int, Any]] = []
+    if warmup:
+        pieces.append((warmup, schedulers.LinearLR(optimizer, start, total_iters=warmup)))
+    if hold:
+        pieces.append((hold, schedulers.ConstantLR(optimizer, factor=1.0, total_iters=hold)))
+    pieces.append((rest, getattr(schedulers, fall)(optimizer, **options[fall])))
+    scheduler = pieces[0][1]
+    if len(pieces) > 1:
+        ends = [sum(length for length, _ in pieces[: i + 1]) for i in range(len(pieces) - 1)]
+        scheduler = schedulers.SequentialLR(optimizer, [one for _, one in pieces], ends)
+    rates = []
+    for _ in range(epochs):
+        rates.append(scheduler.get_last_lr()[0])
+        optimizer.step()
+        scheduler.step()
+    at = min(at, epochs - 1)
+    drawing = _curves(
+        [("", EMBER, list(enumerate(rates)))],
+        (0, epochs - 1),
+        (0, 1.05 * max(rates)),
+        ("epoch", "learning rate"),
+        "The learning rate over the epochs.",
+        dots=[(at, rates[at], BLUE)],
+    )
+    sentence = (
+        f"{fall} after {warmup} epochs of warm-up and {hold} of the full rate, {rate}. Epoch {at} "
+        f"of {epochs} trains with {rates[at]:.5g}, the last one with {rates[-1]:.5g}."
+    )
+    return drawing, sentence
+
+
+def _floats(format: str, value: str, step: float, times: int) -> tuple[str, str]:
+    dtype = getattr(torch, format)
+    x = torch.tensor(float(value)).to(dtype)
+    width = 8 * x.element_size()
+    bits = x.view({8: torch.uint8, 16: torch.int16, 32: torch.int32}[width])
+    digits = f"{bits.item() % 2**width:0{width}b}"
+    exponent = {"float32": 8, "float16": 5, "bfloat16": 8, "float8_e4m3fn": 4, "float8_e5m2": 5}
+    place = 1 + exponent[format]
+    total, small = x, torch.tensor(step).to(dtype)
+    for _ in range(times):
+        total = (total.float() + small.float()).to(dtype)
+    drawing = _table(
+        ["sign", "exponent", "fraction", "value"],
+        [[digits[0], digits[1:place], digits[place:], f"{x.item():.9g}"]],
+    )
+    sentence = (
+        f"In {format}, {value.strip()} is {x.item():.9g}. Adding {small.item():.9g} {times} times "
+        f"gives {total.item():.9g}; exact: {x.item() + times * small.item():.9g}."
+    )
+    return drawing, sentence
+
+
 STILLS: dict[str, Callable[..., tuple[str, str]]] = {
     "broadcasting": _broadcasting,
     "strides": _strides,
+    "schedule": _schedule,
+    "floats": _floats,
     "convolution": _convolution,
 }

@@ -67,7 +67,7 @@
     .field { display: grid; grid-template-columns: 1fr auto; align-items: baseline; gap: 0 0.5rem; min-width: 0; }
     .field[hidden] { display: none; }
     .field > input:not([type=checkbox]), .field > select { grid-column: 1 / -1; width: 100%; min-width: 0; }
-    .wide { grid-column: 1 / -1; }
+    .wide { grid-column: 1 / -1; } .double { grid-column: span 2; }
     .rows { display: grid; grid-template-columns: inherit; gap: inherit; }
     label { color: var(--quiet); }
     output { font-variant-numeric: tabular-nums; font-weight: 600; }
@@ -174,7 +174,7 @@
         input = h("input", {type: "text", id, maxlength: control.max, autocomplete: "off", spellcheck: "false", oninput: () => give(input.value)});
         show = given => { if (input.value !== given) input.value = given; };
       }
-      const box = h("div", {class: `field${control.wide ? " wide" : ""}`}, h("label", {for: id}, label), kind === "number" || kind === "scale" ? value : "", input);
+      const box = h("div", {class: `field${control.double ? " double" : ""}`}, h("label", {for: id}, label), kind === "number" || kind === "scale" ? value : "", input);
       this.fields[key] = {box, show};
       return box;
     }
