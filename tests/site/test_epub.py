@@ -1,5 +1,7 @@
 """The book as an ePub: its pages are well-formed, formulas are MathML, pictures are there."""
 
+import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -49,3 +51,32 @@ def test_each_page_of_the_epub_is_well_formed_and_has_its_pictures(epub):
             assert "/".join(parts) in epub, f"{name} shows {source}"
             pictures += 1
     assert formulas > 150 and pictures > 100
+
+
+@pytest.mark.slow
+def test_what_a_page_of_the_epub_names_is_in_it(epub):
+    links = 0
+    for name, content in epub.items():
+        if not name.endswith(".xhtml"):
+            continue
+        text = content.decode()
+        assert "_sources/" not in text and "<noscript" not in text, name
+        for address in re.findall(r'(?:href|src)="([^"#:]+)(?:#[^"]*)?"', text):
+            place = os.path.normpath(PurePosixPath(name).parent / address)
+            assert place in epub, f"{name} names {address}"
+            links += 1
+        for summary in re.findall(r"<summary.*?</summary>", text, re.S):
+            assert "<p" not in summary
+    assert links > 500
+
+
+@pytest.mark.slow
+def test_the_contents_of_the_epub_name_each_page_once(epub):
+    contents = ElementTree.fromstring(epub["content.opf"])
+    opf = "{http://www.idpf.org/2007/opf}"
+    items = {item.get("id"): item for item in contents.iter(f"{opf}item")}
+    spine = [reference.get("idref") for reference in contents.iter(f"{opf}itemref")]
+    assert set(spine) <= set(items) and len(spine) == len(set(spine))
+    for item in items.values():
+        has_formulas = b"<math" in epub[item.get("href")]
+        assert ("mathml" in item.get("properties", "")) == has_formulas, item.get("href")
