@@ -318,10 +318,120 @@ def _floats(format: str, value: str, step: float, times: int) -> tuple[str, str]
     return drawing, sentence
 
 
+SURFACES: dict[str, Callable[..., Any]] = {
+    "ravine": lambda x, y: (x**2 + 20 * y**2) / 2,
+    "Rosenbrock": lambda x, y: (1 - x) ** 2 + 100 * (y - x**2) ** 2,
+    "Himmelblau": lambda x, y: (x**2 + y - 11) ** 2 + (x + y**2 - 7) ** 2,
+    "saddle": lambda x, y: x**2 / 2 - y**2 + y**4 / 8,
+}
+
+
+def _race(
+    surface: str, first: str, rate: float, second: str, rate2: float, momentum: float, x: float,
+    y: float, steps: int,
+) -> tuple[str, str]:  # fmt: skip
+    options: dict[str, dict[str, Any]] = {
+        "SGD": {"momentum": momentum},
+        "Nesterov": {"momentum": momentum, "nesterov": True},
+        "Adam": {"betas": (float(momentum), 0.999)},
+        "AdamW": {"betas": (float(momentum), 0.999), "weight_decay": 0.1},
+    }
+    f, curves, ends = SURFACES[surface], [], []
+    for name, lr, colour in ((first, rate, EMBER), (second, rate2, BLUE)):
+        if name == "nothing":
+            continue
+        p = torch.tensor([x, y], dtype=torch.float64, requires_grad=True)
+        kind = getattr(torch.optim, "SGD" if name == "Nesterov" else name)
+        try:
+            optimizer = kind([p], lr=lr, **options.get(name, {}))
+        except ValueError as error:
+            return _wrong(error)
+        points = [(x, y)]
+        for _ in range(steps):
+            optimizer.zero_grad()
+            f(*p).backward()
+            optimizer.step()
+            points.append((p[0].item(), p[1].item()))
+        curves.append((name, colour, points))
+        ends.append(f"{name} at {lr} is at ({p[0]:.4g}, {p[1]:.4g}), value {f(*p):.4g}")
+    drawing = _curves(
+        curves,
+        (-4.5, 4.5),
+        (-4.5, 4.5),
+        ("x", "y"),
+        f"The way of {len(curves)} optimizers over the surface.",
+        dots=[(*points[-1], colour) for _, colour, points in curves if _near(points[-1])],
+        size=(360, 340),
+    )
+    return drawing, f"Surface: {surface}. After {steps} steps, {'; '.join(ends)}."
+
+
+def _near(point: tuple[float, float]) -> bool:
+    return all(abs(value) <= 4.5 for value in point)
+
+
+def _losses(
+    loss: str, prediction: float, target: float, share: float, beta: float, logit0: float,
+    logit1: float, logit2: float, label: int, temperature: float, smoothing: float,
+    weight: float, reduction: str, rate: float,
+) -> tuple[str, str]:  # fmt: skip
+    if loss == "CrossEntropyLoss":
+        z = torch.tensor([logit0, logit1, logit2], dtype=torch.float64, requires_grad=True)
+        weights = torch.tensor([weight, 1.0, 1.0], dtype=torch.float64)
+        many = nn.CrossEntropyLoss(weights, label_smoothing=smoothing, reduction=reduction)
+        value = many(z / temperature, torch.tensor(label))
+        value.backward()
+        with torch.no_grad():
+            after = z - rate * z.grad
+            p = (z / temperature).softmax(0)
+            then = many(after / temperature, torch.tensor(label))
+        rows = [
+            [f"class {c}", *(f"{column[c]:.4g}" for column in (z, p, z.grad, after))]
+            for c in range(3)
+        ]
+        drawing = _table(["", "logit", "probability", "slope", "after the step"], rows)
+        return drawing, (
+            f"The label is class {label}; the loss is {value:.4g}, and after a step with the rate "
+            f"{rate} it is {then:.4g}."
+        )
+    given = {"SmoothL1Loss": {"beta": beta}, "HuberLoss": {"delta": beta}}
+    criterion = getattr(nn, loss)(**given.get(loss, {}))
+    goal = torch.tensor(float(share if loss == "BCEWithLogitsLoss" else target)).double()
+    z = torch.tensor(float(prediction), dtype=torch.float64, requires_grad=True)
+    value = criterion(z, goal)
+    value.backward()
+    after = (z - rate * z.grad).detach()
+    then = criterion(after, goal)
+    grid = torch.linspace(-5, 5, 41, dtype=torch.float64)
+    heights = [criterion(one, goal).item() for one in grid]
+    high = max(1.0, min(12.0, 1.4 * max(value.item(), heights[8], heights[32])))
+    drawing = _curves(
+        [("", BLUE, list(zip(grid.tolist(), heights, strict=True)))],
+        (-5, 5),
+        (0, high),
+        ("prediction", "loss"),
+        f"{loss} over the prediction, with a point for now and one for after the step.",
+        dots=[
+            (a, b, colour)
+            for a, b, colour in (
+                (z.item(), value.item(), EMBER),
+                (after.item(), then.item(), GREEN),
+            )
+            if abs(a) <= 5 and b <= high
+        ],
+    )
+    return drawing, (
+        f"{loss} at {prediction}, target {goal:.4g}: the loss is {value:.4g}, its slope "
+        f"{z.grad:.4g}. A step with the rate {rate} leads to {after:.4g}, where it is {then:.4g}."
+    )
+
+
 STILLS: dict[str, Callable[..., tuple[str, str]]] = {
     "broadcasting": _broadcasting,
     "strides": _strides,
     "schedule": _schedule,
     "floats": _floats,
+    "race": _race,
+    "losses": _losses,
     "convolution": _convolution,
 }

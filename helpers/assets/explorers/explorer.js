@@ -333,7 +333,7 @@
   // Drawing: a frame with two axes, and paths in it.
   const ticks = (low, high, count = 4) => {
     const raw = (high - low) / count, base = 10 ** Math.floor(Math.log10(raw));
-    const step = [1, 2, 5, 10].map(one => one * base).find(one => one >= raw * 0.999);
+    const step = [1, 2, 5, 10].map(one => one * base).find(one => one >= raw * 0.85);
     const found = [];
     for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) found.push(i * step);
     return found;
@@ -358,6 +358,27 @@
   };
   const path = (points, frame) => points.map(([x, y], i) => `${i ? "L" : "M"}${frame.px(x).toFixed(1)},${frame.py(y).toFixed(1)}`).join("");
 
+  // Lines of equal height, by marching squares: one path for each level.
+  const contours = (f, frame, x, y, levels, count = 56) => {
+    const step = [(x[1] - x[0]) / count, (y[1] - y[0]) / count];
+    const values = Array.from({length: count + 1}, (_, j) => Array.from({length: count + 1}, (_, i) => f(x[0] + i * step[0], y[0] + j * step[1])));
+    const corner = [[0, 0], [1, 0], [1, 1], [0, 1]];
+    return levels.map((level, rank) => {
+      const pieces = [];
+      for (let j = 0; j < count; j++) for (let i = 0; i < count; i++) {
+        const cuts = [];
+        for (let k = 0; k < 4; k++) {
+          const [a, b] = [corner[k], corner[(k + 1) % 4]], [u, v] = [values[j + a[1]][i + a[0]] - level, values[j + b[1]][i + b[0]] - level];
+          if ((u < 0) === (v < 0)) continue;
+          const share = u / (u - v);
+          cuts.push([x[0] + (i + a[0] + share * (b[0] - a[0])) * step[0], y[0] + (j + a[1] + share * (b[1] - a[1])) * step[1]]);
+        }
+        for (let k = 0; k + 1 < cuts.length; k += 2) pieces.push(path(cuts.slice(k, k + 2), frame));
+      }
+      return s("path", {d: pieces.join(""), fill: "none", stroke: "currentColor", "stroke-opacity": 0.16 + 0.3 * (1 - rank / levels.length)});
+    });
+  };
+
   // A table of numbers as cells; mark(row, column) gives a fill, a stroke or faint text.
   const grid = (values, {x = 0, y = 0, size, mark = () => ({}), set}) => s("g", {}, values.map((row, r) => row.map((value, c) => {
     const {fill: ground = "none", stroke = "var(--rule)", faint, thick} = mark(r, c, value) || {};
@@ -369,7 +390,7 @@
   const tint = (colour, share = 26) => `color-mix(in srgb, var(--${colour}) ${share}%, transparent)`;
 
   window.executedExplorers = {
-    kit: {h, s, g, tuple, list, chart, path, grid, tint, ticks, read, defaults},
+    kit: {h, s, g, tuple, list, chart, path, contours, grid, tint, ticks, read, defaults},
     define(name, parts) {
       if (customElements.get(`explorer-${name}`)) return;
       const complete = {name, ...parts};
