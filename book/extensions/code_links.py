@@ -6,19 +6,34 @@
 - PyTorch's built-in functions carry no annotations, so it does not know that they return tensors.
   The stub files that come with PyTorch do.
 - Cells may hold line magics, such as %run.
+- It parses a page again for each example and each link, and a chapter's code again for each cell:
+  half of a build's time. Here a cell is read once, and links are written into the page's text.
 """
 
+import ast
+import html
 import json
 import re
 from functools import cache
 from pathlib import Path
 from typing import get_type_hints
 
+import sphinx_codeautolink.extension
 import torch
+from docutils.nodes import Node
 from sphinx.application import Sphinx
+from sphinx.util import logging
 from sphinx_codeautolink.extension import SphinxCodeAutoLink, block, resolve
 from sphinx_codeautolink.extension import cache as stored
 from sphinx_codeautolink.extension.block import CodeExample, Name, SourceTransform
+from sphinx_codeautolink.parse import ImportTrackerVisitor
+
+EXAMPLE = re.compile(
+    r'(<div class="highlight-\w+[^"]*"><div class="highlight"><pre>)(.*?)</pre>', re.S
+)
+TAG = re.compile(r"<[^>]+>")
+LINK = '<a href="{address}"{title} class="sphinx-codeautolink-a">{text}</a>'
+logger = logging.getLogger(__name__)
 
 STUBS = {"_VariableFunctionsClass": "_VariableFunctions.pyi", "TensorBase": "__init__.pyi"}
 RETURN = re.compile(r"^ *def (\w+)\((?:[^()]|\([^()]*\))*\) -> ([^:]+):", re.M)
@@ -65,11 +80,84 @@ def read(self: stored.DataCache) -> None:
             self.transforms[file] = [SourceTransform(**transform) for transform in transforms]
 
 
+class Reader:
+    """Finds the names in code that grows cell by cell, as ``parse_names`` does for the whole."""
+
+    def __init__(self):
+        self._source, self._visitor = "", None
+
+    def __call__(self, source: str, node: Node) -> list[Name]:
+        """Returns the names of the source, without those of the one before if it goes on there."""
+        visitor, known = self._visitor, f"{self._source}\n"
+        self._visitor = None  # where an error ends it, the next call begins anew
+        if visitor is None or not source.startswith(known):
+            visitor, known = ImportTrackerVisitor(node), ""
+        tree = ast.increment_lineno(ast.parse(source[len(known) :]), known.count("\n"))
+        visitor.accessed = []
+        visitor.visit(tree)
+        self._source, self._visitor = source, visitor
+        return visitor.accessed
+
+
+def words(marked: str) -> str:
+    """Returns the text of a piece of HTML."""
+    return html.unescape(TAG.sub("", marked))
+
+
+def link_html(
+    document: str, out_dir: str, transforms: list[SourceTransform], inventory: dict, *_, **__
+) -> None:
+    """As the original: writes the links of a page's examples into the page."""
+    path = Path(out_dir) / f"{document}.html"
+    page = path.read_text(encoding="utf-8")
+    found = list(EXAMPLE.finditer(page))
+    texts = [words(example[2]).rstrip() for example in found]
+    root = "../" * (len(path.relative_to(out_dir).parents) - 1)
+    linked: dict[int, str] = {}
+    for transform in transforms:
+        places = (i for i, text in enumerate(texts) if i not in linked)
+        place = next((i for i in places if texts[i] == transform.source.rstrip()), None)
+        if place is None:
+            logger.warning(f"no example of the page is {transform.source!r}", location=document)
+            continue
+        linked[place] = with_links(found[place][2], transform.names, inventory, root)
+    parts, end = [], 0
+    for place, example in enumerate(found):
+        parts += [page[end : example.start(2)], linked.get(place, example[2])]
+        end = example.end(2)
+    path.write_text("".join([*parts, page[end:]]), encoding="utf-8")
+
+
+def with_links(code: str, names: list[Name], inventory: dict, root: str) -> str:
+    """Returns the HTML of an example with a link at each name."""
+    lines = code.split("\n")
+    for name in names:
+        rows = slice(name.lineno - 1, name.end_lineno)
+        selection = "\n".join(lines[rows])
+        matches = list(re.finditer(block.construct_name_pattern(name), selection))
+        if not matches:
+            logger.warning(f"{name.code_str!r} does not occur in its line of the page")
+            continue
+        # The last one: in a.b = a.b, the right side is resolved first.
+        start, end = matches[-1].span()
+        start += len(matches[-1][1])
+        address, text = inventory[name.resolved_location], selection[start:end]
+        if not address.startswith(("http://", "https://")):
+            address = root + address
+        same = re.sub(r"\s+", "", words(text)) == name.resolved_location
+        title = "" if same else f' title="{name.resolved_location}"'
+        link = LINK.format(address=address, title=title, text=text)
+        lines[rows] = (selection[:start] + link + selection[end:]).split("\n")
+    return "\n".join(lines)
+
+
 def setup(app: Sphinx) -> dict:
     app.setup_extension("sphinx_codeautolink")
     resolve.call_value = call_value
     block.BUILTIN_BLOCKS["python"] = block.clean_ipython
     stored.DataCache.read = read
+    sphinx_codeautolink.extension.link_html = link_html
+    block.parse_names = Reader()
     written: set[str] = set()
     owners = (
         getattr(listener.handler, "__self__", None)
