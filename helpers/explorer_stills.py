@@ -6,11 +6,12 @@ shows, and computed in float64, so that every processor stores the same text.
 
 import html as markup
 import math
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import lr_scheduler as schedulers
 
 EMBER, BLUE, GREEN, VIOLET = "#d9480f", "#2b7fd4", "#2a9461", "#9c5bd6"
@@ -426,6 +427,128 @@ def _losses(
     )
 
 
+def _boxes(threshold: float, a: int, b: int, boxes: list[list[float]]) -> tuple[str, str]:
+    from torchvision import ops
+
+    corners = torch.tensor([row[:4] for row in boxes], dtype=torch.float32)
+    if (corners[:, :2] >= corners[:, 2:]).any():
+        raise ValueError(f"each box must have x1 < x2 and y1 < y2, got {boxes}")
+    scores = torch.tensor([row[4] for row in boxes], dtype=torch.float32)
+    kept = ops.nms(corners, scores, threshold).tolist()
+    parts = [
+        '<rect x="1" y="1" width="298" height="298" fill="none" stroke="currentColor" '
+        'stroke-opacity="0.4"/>'
+    ]
+    for i, (x1, y1, x2, y2, score) in enumerate(boxes):
+        look = f'stroke="{EMBER}" stroke-width="3"' if i in kept else f'stroke="{BLUE}"'
+        dashes = "" if i in kept else ' stroke-dasharray="5 4"'
+        parts.append(
+            f'<rect x="{3 * x1}" y="{3 * y1}" width="{3 * (x2 - x1)}" height="{3 * (y2 - y1)}" '
+            f'fill="none" {look}{dashes}/>'
+        )
+        parts.append(_text(3 * x1 + 5, 3 * y1 + 14, f"{i}: {score}"))
+    a, b = min(a, len(boxes) - 1), min(b, len(boxes) - 1)
+    iou = ops.box_iou(corners, corners)[a, b].item()
+    drawing = _svg(300, 300, *parts, label="Boxes; those that are removed are dashed.")
+    sentence = (
+        f"At an IoU threshold of {threshold}, the boxes {', '.join(map(str, kept))} are kept. The "
+        f"IoU of box {a} and box {b} is {iou:.4f}."
+    )
+    return drawing, sentence
+
+
+def _line(
+    rate: float, steps: int, w0: float, b0: float, points: list[list[float]]
+) -> tuple[str, str]:
+    x, y = torch.tensor(points, dtype=torch.float64).T
+    p = torch.tensor([w0, b0], dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.SGD([p], lr=rate)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        ((p[0] * x + p[1] - y) ** 2).mean().backward()
+        optimizer.step()
+    columns = torch.stack([x, torch.ones_like(x)], dim=1)
+    best = torch.linalg.lstsq(columns, y.unsqueeze(1)).solution[:, 0].tolist()
+    found = p.tolist()
+    grid = [-3.5 + 7 * i / 70 for i in range(71)]
+    drawing = _curves(
+        [
+            ("descent", EMBER, [(at, found[0] * at + found[1]) for at in grid]),
+            ("least squares", BLUE, [(at, best[0] * at + best[1]) for at in grid]),
+        ],
+        (-3.5, 3.5),
+        (-3.5, 3.5),
+        ("x", "y"),
+        "Points, the line that gradient descent has reached, and the least squares line.",
+        dots=[(*point, "currentColor") for point in zip(x.tolist(), y.tolist(), strict=True)],
+        size=(360, 280),
+    )
+    errors = [((w * x + b - y) ** 2).mean().item() for w, b in (found, best)]
+    sentence = (
+        f"After {steps} steps with the rate {rate}: slope {found[0]:.4g}, intercept "
+        f"{found[1]:.4g}, mean squared error {errors[0]:.4g}. Least squares: {best[0]:.4g}, "
+        f"{best[1]:.4g}, {errors[1]:.4g}."
+    )
+    return drawing, sentence
+
+
+def _signal(activation: str, gain: float, depth: int, bias: float, seed: int) -> tuple[str, str]:
+    functions = {"identity": lambda x: x, "silu": nn.functional.silu}
+    function = functions.get(activation) or getattr(torch, activation)
+    generator = torch.Generator().manual_seed(seed)
+
+    def draw(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=generator).double()
+
+    signals = [draw(32, 64).requires_grad_()]
+    for _ in range(depth):
+        weight, shift = draw(64, 64), draw(64)
+        signals.append(function(signals[-1] @ (gain / 8 * weight) + bias * shift))
+    back = torch.autograd.grad(signals[-1], signals, draw(32, 64))
+    # Two digits hold on every processor.
+    sizes = [[_two_digits(x.std().item()) for x in tensors] for tensors in (signals, back)]
+    shown = sorted({0, depth, *(round(depth * share) for share in (0.25, 0.5, 0.75))})
+    rows = [
+        [name, *(f"{values[layer]:.2g}" for layer in shown)]
+        for name, values in zip(("signal", "gradient"), sizes, strict=True)
+    ]
+    sentence = (
+        f"Standard deviations in {depth} layers of 64 units with {activation}, gain {gain} and "
+        f"biases of size {bias}."
+    )
+    return _table(["", *(f"layer {layer}" for layer in shown)], rows), sentence
+
+
+def _two_digits(x: float) -> float:
+    return float(f"{x:.1e}")
+
+
+FUNCTIONS = ("sin", "cos", "exp", "log", "tanh", "sigmoid", "relu", "sqrt", "abs")
+ALLOWED = re.compile(rf"(?:\d+\.?\d*|\.\d+|[abc]\b|(?:{'|'.join(FUNCTIONS)})\b|[-+*/() ])+")
+
+
+def _graph(expression: str, a: float, b: float, c: float, step: int) -> tuple[str, str]:
+    if not ALLOWED.fullmatch(expression):
+        raise ValueError(
+            "expression must be made of a, b, c, numbers, + - * / ** ( ) and "
+            f"{', '.join(FUNCTIONS)}, got {expression!r}"
+        )
+    leaves = {
+        name: torch.tensor(float(value), dtype=torch.float64, requires_grad=True)
+        for name, value in (("a", a), ("b", b), ("c", c))
+    }
+    functions = {name: getattr(torch, name) for name in FUNCTIONS}
+    try:
+        y = eval(expression, {"__builtins__": {}}, {**leaves, **functions})
+        y.backward()
+    except (SyntaxError, TypeError, AttributeError, ZeroDivisionError) as error:
+        raise ValueError(f"expression {expression!r} has no gradient: {error}") from None
+    used = {name: leaf for name, leaf in leaves.items() if leaf.grad is not None}
+    rows = [[name, f"{leaf:.5g}", f"{leaf.grad:.5g}"] for name, leaf in used.items()]
+    drawing = _table(["leaf", "value", "gradient of y"], rows)
+    return drawing, f"y = {expression} = {y:.5g}. Each gradient sums over all ways from y."
+
+
 STILLS: dict[str, Callable[..., tuple[str, str]]] = {
     "broadcasting": _broadcasting,
     "strides": _strides,
@@ -433,5 +556,9 @@ STILLS: dict[str, Callable[..., tuple[str, str]]] = {
     "floats": _floats,
     "race": _race,
     "losses": _losses,
+    "boxes": _boxes,
+    "line": _line,
+    "signal": _signal,
+    "graph": _graph,
     "convolution": _convolution,
 }

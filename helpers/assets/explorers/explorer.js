@@ -18,6 +18,8 @@
   const s = (name, given = {}, ...children) =>
     fill(document.createElementNS("http://www.w3.org/2000/svg", name), given, children);
 
+  const add = (element, ...children) => fill(element, {}, children);
+
   // As Python's f"{x:.5g}" writes a number.
   const g = (x, digits = 5) => {
     if (Number.isNaN(x)) return "nan";
@@ -219,6 +221,7 @@
     pick(index) { this.picked = index; this.draw(); }
     change(key, index, values) {
       const control = this.parts.controls.find(one => one.key === key);
+      this.picked = index;
       const row = this.state[key][index].map((old, i) => {
         if (!(i in values)) return old;
         const {min: {[i]: least}, max: {[i]: most}, step: {[i]: step}} = control;
@@ -262,11 +265,10 @@
         if (!target) return;
         event.preventDefault();
         const what = target.dataset.drag;
-        let before = place(event);
+        const before = place(event), held = {...this.state};
         const move = moved => {
           const now = place(moved);
-          this.parts.drag(what, now, [now[0] - before[0], now[1] - before[1]], this);
-          before = now;
+          this.parts.drag(what, now, [now[0] - before[0], now[1] - before[1]], this, held);
         };
         const end = () => { window.removeEventListener("pointermove", move); window.removeEventListener("pointerup", end); window.removeEventListener("pointercancel", end); };
         window.addEventListener("pointermove", move);
@@ -390,7 +392,7 @@
   const tint = (colour, share = 26) => `color-mix(in srgb, var(--${colour}) ${share}%, transparent)`;
 
   window.executedExplorers = {
-    kit: {h, s, g, tuple, list, chart, path, contours, grid, tint, ticks, read, defaults},
+    kit: {h, s, add, g, tuple, list, chart, path, contours, grid, tint, ticks, read, defaults},
     define(name, parts) {
       if (customElements.get(`explorer-${name}`)) return;
       const complete = {name, ...parts};

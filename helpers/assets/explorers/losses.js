@@ -1,6 +1,6 @@
 // One prediction under one loss: its value, its slope, and what a step against the slope does.
 (() => {
-  const {h, s, g, list, chart, path, tint} = window.executedExplorers.kit;
+  const {h, s, add, g, list, chart, path, tint} = window.executedExplorers.kit;
   const sum = values => values.reduce((a, b) => a + b, 0);
   const sigmoid = x => 1 / (1 + Math.exp(-x));
   // Value and slope at a prediction.
@@ -43,7 +43,7 @@
     const high = Math.max(1, Math.min(12, 1.4 * Math.max(loss, after, f(-3), f(3))));
     const frame = chart({width, height: Math.min(280, Math.max(210, width * 0.45)), x, y: [0, high], xLabel: state.loss === "BCEWithLogitsLoss" ? "logit" : "prediction", yLabel: "loss", left: 34});
     const {px, py, span} = frame, reach = Math.min(1.6, high / Math.max(0.3, Math.abs(slope)) / 3), inside = Math.abs(next) <= 5 && after <= high;
-    frame.node.append(s("clipPath", {id: "inside"}, s("rect", {x: span[0], y: span[3], width: span[1] - span[0], height: span[2] - span[3] + 8})),
+    add(frame.node, s("clipPath", {id: "inside"}, s("rect", {x: span[0], y: span[3], width: span[1] - span[0], height: span[2] - span[3] + 8})),
       s("g", {"clip-path": "url(#inside)"}, s("path", {class: "line", d: path(points, frame), stroke: "var(--two)"}),
         s("line", {x1: px(prediction - reach), y1: py(loss - reach * slope), x2: px(prediction + reach), y2: py(loss + reach * slope), stroke: "var(--one)", "stroke-width": 2, "stroke-dasharray": "5 4"})),
       state.loss !== "BCEWithLogitsLoss" && [s("line", {class: "axis", x1: px(goal), x2: px(goal), y1: span[3], y2: span[2], "stroke-dasharray": "2 3"}), s("text", {class: "small mid quiet", x: px(goal), y: span[3] - 4}, "target")],

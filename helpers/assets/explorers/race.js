@@ -1,6 +1,6 @@
 // Two optimizers on one surface, step by step as torch.optim computes them, in float64.
 (() => {
-  const {h, s, g, chart, path, contours} = window.executedExplorers.kit;
+  const {h, s, add, g, chart, path, contours} = window.executedExplorers.kit;
   const SURFACES = {
     ravine: {code: "(x**2 + 20 * y**2) / 2", f: (x, y) => (x ** 2 + 20 * y ** 2) / 2, slope: (x, y) => [x, 20 * y]},
     Rosenbrock: {code: "(1 - x)**2 + 100 * (y - x**2)**2", f: (x, y) => (1 - x) ** 2 + 100 * (y - x ** 2) ** 2, slope: (x, y) => [-2 * (1 - x) - 400 * x * (y - x ** 2), 200 * (y - x ** 2)]},
@@ -63,7 +63,7 @@
       levels[surface] = [0.005, 0.03, 0.09, 0.18, 0.3, 0.45, 0.62, 0.8, 0.93].map(share => sample[Math.floor(share * 440)]);
     }
     const {px, py, span} = frame;
-    frame.node.append(s("clipPath", {id: "ground"}, s("rect", {x: span[0], y: span[3], width: span[1] - span[0], height: span[2] - span[3]})),
+    add(frame.node, s("clipPath", {id: "ground"}, s("rect", {x: span[0], y: span[3], width: span[1] - span[0], height: span[2] - span[3]})),
       s("g", {"clip-path": "url(#ground)"}, contours(f, frame, SIDE, SIDE, levels[surface]),
         runs.map(({points}, i) => {
           const shown = points.slice(0, points.findIndex(p => !isThere(p)) + 1 || undefined);
@@ -79,7 +79,7 @@
     const graph = runs.length && chart({width: wide ? width - side - 20 : width, height: wide ? Math.min(side, 360) : 190, x: [0, Math.max(1, runs[0].losses.length - 1)],
       y: [Math.max(1e-9, Math.min(...every) / 2), Math.max(...every) * 2], log: true, xLabel: "step", yLabel: surface === "saddle" ? "value + 2" : "value", left: 48});
     if (graph) {
-      runs.forEach((one, i) => graph.node.append(s("path", {class: "line", d: path(curve(one), graph), stroke: COLOURS[i]}),
+      runs.forEach((one, i) => add(graph.node, s("path", {class: "line", d: path(curve(one), graph), stroke: COLOURS[i]}),
         s("line", {x1: graph.span[1] - 98, x2: graph.span[1] - 82, y1: 10 + 15 * i, y2: 10 + 15 * i, stroke: COLOURS[i], "stroke-width": 3}),
         s("text", {class: "small", x: graph.span[1] - 78, y: 14 + 15 * i}, one.name)));
     }

@@ -1,6 +1,6 @@
 // Warm up, stay, come down: schedulers of torch.optim in a row, and the rate of each epoch.
 (() => {
-  const {s, g, chart, path} = window.executedExplorers.kit;
+  const {s, add, g, chart, path} = window.executedExplorers.kit;
   const FALLS = {
     ConstantLR: ({}, rest) => ({code: "ConstantLR(optimizer, factor=1.0)", at: (u, rate) => rate}),
     StepLR: ({every, gamma}) => ({code: `StepLR(optimizer, step_size=${every}, gamma=${gamma})`, at: (u, rate) => rate * gamma ** Math.floor(u / every)}),
@@ -45,7 +45,7 @@
       return [from > 0 && s("line", {class: "axis", x1: px(from), x2: px(from), y1: span[3], y2: span[2], "stroke-dasharray": "3 3"}),
         wide && s("text", {class: "small quiet mid", x: (px(from) + px(to)) / 2, y: span[2] - 5}, name)];
     });
-    frame.node.append(...[bands].flat(9).filter(Boolean),
+    add(frame.node, bands,
       s("path", {class: "line", d: path(rates.map((y, x) => [x, y]), frame), stroke: "var(--one)"}),
       s("line", {x1: px(at), x2: px(at), y1: py(rates[at]), y2: span[2], stroke: "var(--two)", "stroke-dasharray": "2 3"}),
       s("circle", {cx: px(at), cy: py(rates[at]), r: 5, fill: "var(--two)"}),
