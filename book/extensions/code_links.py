@@ -99,6 +99,12 @@ class Reader:
         return visitor.accessed
 
 
+def resolve_location(name: Name, inventory: dict, original=resolve.resolve_location) -> str:
+    """As the original, for names that no earlier build has resolved."""
+    known = name.resolved_location
+    return known if known in inventory else original(name, inventory)
+
+
 def words(marked: str) -> str:
     """Returns the text of a piece of HTML."""
     return html.unescape(TAG.sub("", marked))
@@ -157,6 +163,7 @@ def setup(app: Sphinx) -> dict:
     block.BUILTIN_BLOCKS["python"] = block.clean_ipython
     stored.DataCache.read = read
     sphinx_codeautolink.extension.link_html = link_html
+    sphinx_codeautolink.extension.resolve_location = resolve_location
     block.parse_names = Reader()
     written: set[str] = set()
     owners = (

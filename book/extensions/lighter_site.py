@@ -94,11 +94,15 @@ def one_sheet(pages: dict[Path, str], site: Path) -> dict[Path, str]:
     static = site / "_static"
     sources = _sources(pages, static)
     scripts = [path.read_text(encoding="utf-8") for path in static.rglob("*.js")]
-    used = words([*pages.values(), *scripts])
-    sheet = purge("".join(_read(static / name, static) for name in sources), used)
-    sheet = cut_fonts(sheet, pages.values(), static)
-    sheet = f'@charset "UTF-8";/* {" ".join(sources)} */\n{sheet}'
-    write_atomically(static / SHEET, sheet.encode())
+    whole = "".join(_read(static / name, static) for name in sources)
+    used = words([*pages.values(), *scripts]) & words([whole])
+    characters = formula_characters(pages.values())
+    made_of = repr((whole, sorted(used), sorted(characters))).encode()
+    head = f'@charset "UTF-8";/* {" ".join(sources)} */\n/* {sha256(made_of).hexdigest()} */\n'
+    sheet = (static / SHEET).read_text(encoding="utf-8") if (static / SHEET).exists() else ""
+    if not sheet.startswith(head):
+        sheet = head + cut_fonts(purge(whole, used), characters, static)
+        write_atomically(static / SHEET, sheet.encode())
     digest = sha256(sheet.encode()).hexdigest()[:8]
     treated = {}
     for page, text in pages.items():
@@ -145,7 +149,14 @@ def _read(path: Path, static: Path) -> str:
     return re.sub(r"""@import ["']([^"']+)["'];""", imported, text)
 
 
-def cut_fonts(sheet: str, pages: Iterable[str], static: Path) -> str:
+def formula_characters(pages: Iterable[str]) -> set[int]:
+    """Returns the characters that the pages' formulas show, and those of every sentence."""
+    formulas = " ".join(text for page in pages for text in FORMULA.findall(page))
+    shown = html.unescape(re.sub(r"<[^>]+>", "", formulas))
+    return set(map(ord, shown)) | set(range(32, 127))
+
+
+def cut_fonts(sheet: str, characters: set[int], static: Path) -> str:
     """Writes the fonts of icons and formulas with what the pages show; returns the sheet for them.
 
     The icons that no page shows have no rule left in the sheet, and no place in its fonts.
@@ -162,9 +173,7 @@ def cut_fonts(sheet: str, pages: Iterable[str], static: Path) -> str:
         write_atomically(static / "fonts" / f"{name}.woff2", font)
         address = f'src:url(fonts/{name}.woff2) format("woff2")'
         sheet = sheet.replace(face, re.sub(r"src:[^;}]+", address, face))
-    formulas = " ".join(text for page in pages for text in FORMULA.findall(page))
-    characters = set(map(ord, html.unescape(re.sub(r"<[^>]+>", "", formulas))))
-    write_atomically(static / MATH, subset_font(MATH_FONT, characters | set(range(32, 127))))
+    write_atomically(static / MATH, subset_font(MATH_FONT, characters))
     return sheet
 
 

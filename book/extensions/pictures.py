@@ -4,6 +4,7 @@ The notebooks keep their PNG, and so does an ePub, which more readers can show.
 """
 
 import os
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,6 +14,9 @@ from sphinx.builders.html import StandaloneHTMLBuilder
 from sphinx.transforms.post_transforms.images import ImageConverter
 
 PNG, WEBP = "image/png", "image/webp"
+# Pictures are packed beside the writing of pages: the encoder leaves Python to others.
+workers = ThreadPoolExecutor(os.cpu_count())
+packing: dict[str, Future] = {}
 
 
 class ToWebP(ImageConverter):
@@ -25,9 +29,16 @@ class ToWebP(ImageConverter):
 
     def convert(self, _from: str, _to: str) -> bool:
         # A chapter's picture is named after its content: what is there is still right.
-        if not os.path.exists(_to):
-            to_webp(Path(_from), Path(_to))
+        if _to not in packing and not os.path.exists(_to):
+            packing[_to] = workers.submit(to_webp, Path(_from), Path(_to))
         return True
+
+
+def wait(app: Sphinx) -> list:
+    """Waits for all pictures, before they are copied into the site."""
+    while packing:
+        packing.popitem()[1].result()
+    return []
 
 
 def to_webp(source: Path, target: Path) -> None:
@@ -50,5 +61,6 @@ def choose(app: Sphinx) -> None:
 
 def setup(app: Sphinx) -> dict:
     app.connect("builder-inited", choose)
+    app.connect("html-collect-pages", wait)
     app.add_post_transform(ToWebP)
     return {"parallel_read_safe": True, "parallel_write_safe": True, "version": "1"}
