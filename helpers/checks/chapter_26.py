@@ -10,10 +10,12 @@ from torch.nn import functional as F
 from helpers.checks.changes import Snapshot
 from helpers.checks.machinery import (
     Draw,
+    as_dict,
     as_number,
     as_tensor,
     call,
     compare,
+    describe,
     exercise,
     plain,
     require,
@@ -382,3 +384,150 @@ def _calibration_mistakes(probabilities: Tensor, labels: Tensor, bins: int) -> d
 def _unsorted(probabilities: Tensor, labels: Tensor) -> Answers:
     said = probabilities.argmax(1)
     return [(0.0, bool(a == b)) for a, b in zip(said, labels, strict=True)]
+
+
+@exercise(
+    "26.4",
+    hints=(
+        "Two loops, one after the other: the first compares all settings on the validation images, "
+        "the second opens the test images for the winner alone. Which seeds does each setting get?",
+        'scores = {s: mean of run(s, seed, "validation") over seeds}; take the setting with the '
+        'highest one; then [run(best, seed, "test") for seed in seeds], its mean and its standard '
+        "deviation.",
+    ),
+)
+def study(answer: Any) -> str:
+    draw = Draw(4)
+    for names in (["small", "medium", "large"], [0.001, 0.01, 0.1, 1.0], [7, 5], ["only one"]):
+        _Experiment(draw, names).judge(answer)
+    return "Nobody can say that you tuned on the test images."
+
+
+class _Experiment:
+    """Runs that cost nothing, and a record of which were asked for."""
+
+    def __init__(self, draw: Draw, settings: list) -> None:
+        self.draw, self.settings = draw, settings
+        k = len(settings)
+        order = draw.order(k).tolist()
+        self.level = {s: 0.7 + 0.04 * order[i] for i, s in enumerate(settings)}
+        ranked = sorted(settings, key=self.level.get)
+        self.second = ranked[-2] if k > 1 else None  # its first run has luck, so its best run wins
+        self.known: dict[tuple, float] = {}
+        self.asked: list[tuple] = []
+
+    def __call__(self, setting: Any, seed: Any, part: Any) -> float:
+        require(
+            part in ("validation", "test"),
+            f'run was called for {describe(part)}: the parts are "validation" and "test".',
+        )
+        require(
+            setting in self.level,
+            f"run was called with the setting {describe(setting)}, which was not given.",
+        )
+        key = setting, int(seed), part
+        self.asked.append(key)
+        if key not in self.known:
+            noise = 0.01 * (self.draw.uniform(1).item() - 0.5)
+            lucky = setting == self.second and not self._tried(setting)
+            bonus = 0.06 if lucky and part == "validation" else 0.0
+            turned = 1.5 - self.level[setting] if part == "test" else self.level[setting]
+            self.known[key] = turned + noise + bonus
+        return self.known[key]
+
+    def _tried(self, setting: Any) -> bool:
+        return any((s, p) == (setting, "validation") for s, _, p in self.known)
+
+    def seeds(self, setting: Any, part: str) -> list[int]:
+        return [seed for s, seed, p in self.asked if (s, p) == (setting, part)]
+
+    def judge(self, answer: Any) -> None:
+        result = as_dict(call(answer, self, list(self.settings)), "study(run, settings)")
+        for key in ("setting", "test", "spread"):
+            require(key in result, f"The dictionary has no {key!r}: it has {plain(list(result))}.")
+        self._require_fair_choice()
+        means = {s: self._mean(s, "validation") for s in self.settings}
+        best = max(means, key=means.get)
+        opened = {s for s, _, part in self.asked if part == "test"}
+        require(
+            bool(opened), "The test images were never opened: the chosen setting needs a score."
+        )
+        require(
+            len(opened) == 1,
+            f"The test images were opened for {len(opened)} settings. Only the chosen one may see "
+            "them.",
+        )
+        require(
+            opened == {best},
+            f"The setting {plain(best)} has the highest mean on the validation images, and the "
+            f"test images were opened for {plain(opened.pop())}.",
+        )
+        require(
+            result["setting"] == best,
+            f"The setting returned is {describe(result['setting'])}, and {plain(best)} has the "
+            "highest mean on the validation images.",
+        )
+        self._require_results(result, best)
+
+    def _mean(self, setting: Any, part: str) -> float:
+        found = [self.known[setting, seed, part] for seed in self.seeds(setting, part)]
+        return sum(found) / len(found)
+
+    def _require_fair_choice(self) -> None:
+        parts = [part for _, _, part in self.asked]
+        if "test" in parts:
+            require(
+                "validation" not in parts[parts.index("test") :],
+                "Validation images were used after the test images had been opened. All choices "
+                "come first.",
+            )
+        groups = {s: self.seeds(s, "validation") for s in self.settings}
+        for setting, seeds in groups.items():
+            require(
+                len(seeds) > 0,
+                f"The setting {plain(setting)} was never tried on the validation images.",
+            )
+            require(
+                len(set(seeds)) == len(seeds),
+                f"The setting {plain(setting)} was run twice with the same seed: that tells "
+                "nothing new.",
+            )
+            require(
+                len(seeds) >= 3,
+                f"The setting {plain(setting)} was tried with {len(seeds)} "
+                f"seed{'s' * (len(seeds) > 1)}: at least three are asked for.",
+            )
+        require(
+            len({tuple(sorted(seeds)) for seeds in groups.values()}) == 1,
+            "The settings were tried with different seeds, so one may have had the luckier ones.",
+        )
+
+    def _require_results(self, result: dict, best: Any) -> None:
+        seeds = self.seeds(best, "test")
+        require(
+            len(set(seeds)) == len(seeds) and len(seeds) >= 3,
+            f"The test images were opened with the seeds {plain(seeds)}: at least three different "
+            "ones are asked for, each once.",
+        )
+        found = torch.tensor([self.known[best, seed, "test"] for seed in seeds]).double()
+        compare(
+            as_number(result["test"], "The value of 'test'"),
+            found.mean().item(),
+            "The value of 'test'",
+            typical={
+                "This is the mean on the validation images. Report that on the test images.": (
+                    self._mean(best, "validation")
+                ),
+                "This is the best of the runs on the test images: report their mean.": (
+                    found.max().item()
+                ),
+            },
+            hint="It should be the mean over the runs on the test images.",
+        )
+        spread = as_number(result["spread"], "The value of 'spread'")
+        right = [found.std(correction=c).item() for c in (0, 1)]
+        require(
+            any(abs(spread - value) < 1e-6 for value in right),
+            f"The value of 'spread' is {spread:.4g}, and the standard deviation of the test "
+            f"accuracies is {right[1]:.4g} (or {right[0]:.4g}, divided by n).",
+        )

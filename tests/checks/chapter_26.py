@@ -4,7 +4,9 @@ import math
 from fractions import Fraction
 from itertools import pairwise
 from math import comb
+from statistics import mean, stdev
 
+import numpy as np
 import torch
 from torch.nn import functional as F
 
@@ -383,10 +385,113 @@ def changes_probabilities(probabilities, labels, bins):
     return by_unique(probabilities, labels, bins)
 
 
+def two_loops(run, settings):
+    seeds = range(3)
+    means = {s: sum(run(s, seed, "validation") for seed in seeds) / 3 for s in settings}
+    best = max(means, key=means.get)
+    test = torch.tensor([run(best, seed, "test") for seed in seeds])
+    return {"setting": best, "test": test.mean().item(), "spread": test.std().item()}
+
+
+def with_numpy(run, settings):
+    table = np.array([[run(s, seed, "validation") for seed in (10, 20, 30, 40, 50)]
+                      for s in settings])  # fmt: skip
+    best = settings[int(table.mean(axis=1).argmax())]
+    test = np.array([run(best, seed, "test") for seed in (10, 20, 30, 40, 50)])
+    return dict(setting=best, test=test.mean(), spread=test.std())
+
+
+def seed_by_seed(run, settings):
+    totals = [0.0] * len(settings)
+    for seed in range(4):
+        for i, setting in enumerate(settings):
+            totals[i] += run(setting, seed, "validation")
+    best = settings[totals.index(max(totals))]
+    found = [run(best, seed, "test") for seed in range(100, 104)]
+    mean = sum(found) / 4
+    spread = (sum((value - mean) ** 2 for value in found) / 3) ** 0.5
+    return {"setting": best, "test": mean, "spread": spread, "runs": found}
+
+
+def by_statistics(run, settings):
+    best = max(settings, key=lambda s: mean(run(s, k, "validation") for k in (1, 2, 3)))
+    found = [run(best, seed, "test") for seed in (4, 5, 6)]
+    return {"setting": best, "test": mean(found), "spread": stdev(found)}
+
+
+def studied(choose=range(3), judge=range(3), part="test", seeds_of=None, pick=mean, summary=None):
+    """Makes a study with one part that differs."""
+
+    def study(run, settings):
+        found = {}
+        for i, s in enumerate(settings):
+            seeds = seeds_of(i) if seeds_of else choose
+            found[s] = pick([run(s, seed, "validation") for seed in seeds])
+        best = max(found, key=found.get)
+        test = [run(best, seed, part) for seed in judge]
+        return summary(best, test) if summary else dict(setting=best, test=mean(test),
+                                                        spread=stdev(test))  # fmt: skip
+
+    return study
+
+
+def named_study(name, **options):
+    study = studied(**options)
+    study.__name__ = study.__qualname__ = name
+    return study
+
+
+def chooses_by_test(run, settings):
+    found = {s: [run(s, seed, "test") for seed in range(3)] for s in settings}
+    best = max(found, key=lambda s: mean(found[s]))
+    return {"setting": best, "test": mean(found[best]), "spread": stdev(found[best])}
+
+
+def opens_all(run, settings):
+    found = {s: mean(run(s, seed, "validation") for seed in range(3)) for s in settings}
+    test = {s: [run(s, seed, "test") for seed in range(3)] for s in settings}
+    best = max(found, key=found.get)
+    return {"setting": best, "test": mean(test[best]), "spread": stdev(test[best])}
+
+
+def both_at_once(run, settings):
+    found, test = {}, {}
+    for s in settings:
+        found[s] = mean(run(s, seed, "validation") for seed in range(3))
+        test[s] = [run(s, seed, "test") for seed in range(3)]
+    best = max(found, key=found.get)
+    return {"setting": best, "test": mean(test[best]), "spread": stdev(test[best])}
+
+
+def worst_one(run, settings):
+    found = {s: mean(run(s, seed, "validation") for seed in range(3)) for s in settings}
+    best = min(found, key=found.get)
+    test = [run(best, seed, "test") for seed in range(3)]
+    return {"setting": best, "test": mean(test), "spread": stdev(test)}
+
+
+def never_opens(run, settings):
+    found = {s: [run(s, seed, "validation") for seed in range(3)] for s in settings}
+    best = max(found, key=lambda s: mean(found[s]))
+    return {"setting": best, "test": mean(found[best]), "spread": stdev(found[best])}
+
+
+def reports_validation(run, settings):
+    found = {s: [run(s, seed, "validation") for seed in range(3)] for s in settings}
+    best = max(found, key=lambda s: mean(found[s]))
+    test = [run(best, seed, "test") for seed in range(3)]
+    return {"setting": best, "test": mean(found[best]), "spread": stdev(test)}
+
+
+def other_part(run, settings):
+    return {"setting": settings[0], "test": run(settings[0], 0, "train"), "spread": 0.0}
+
+
 RIGHT = {
     "26.1": [by_stack, by_running_sum, in_one_batch],
     "26.2": [by_comb, by_fractions, both_sides_in_float64],
     "26.3": [by_unique, by_edges, by_sums],
+    "26.4": [two_loops, with_numpy, seed_by_seed, by_statistics],
 }
 
 WRONG = {
@@ -443,5 +548,59 @@ WRONG = {
         (middles, "The middle of each interval"),
         (each_interval, "should be one number, and it is a list of"),
         (changes_probabilities, "The numbers in the argument probabilities have changed"),
+    ],
+    "26.4": [
+        (chooses_by_test, "was never tried on the validation images"),
+        (opens_all, "The test images were opened for 3 settings"),
+        (both_at_once, "Validation images were used after the test images had been opened"),
+        (worst_one, "and the test images were opened for"),
+        (never_opens, "The test images were never opened"),
+        (reports_validation, "This is the mean on the validation images"),
+        (other_part, "the parts are"),
+        (named_study("one_seed", choose=[0]), "was tried with 1 seed: at least three"),
+        (named_study("same_seed", choose=[1, 1, 1]), "was run twice with the same seed"),
+        (named_study("own_seeds", seeds_of=lambda i: range(3 * i, 3 * i + 3)), "the luckier ones"),
+        (named_study("best_single_run", pick=max), "and the test images were opened for"),
+        (
+            named_study(
+                "one_test",
+                judge=[0],
+                summary=lambda best, test: dict(setting=best, test=test[0], spread=0.0),
+            ),
+            "at least three different ones",
+        ),
+        (
+            named_study(
+                "best_test",
+                summary=lambda best, test: dict(setting=best, test=max(test), spread=stdev(test)),
+            ),
+            "This is the best of the runs",
+        ),
+        (
+            named_study(
+                "standard_error",
+                summary=lambda best, test: dict(
+                    setting=best, test=mean(test), spread=stdev(test) / 3**0.5
+                ),
+            ),
+            "The value of 'spread'",
+        ),
+        (
+            named_study(
+                "no_spread", summary=lambda best, test: dict(setting=best, test=mean(test))
+            ),
+            "The dictionary has no 'spread'",
+        ),
+        (
+            named_study("a_tuple", summary=lambda best, test: (best, mean(test), stdev(test))),
+            "should be a dict",
+        ),
+        (
+            named_study(
+                "an_index",
+                summary=lambda best, test: dict(setting=0, test=mean(test), spread=stdev(test)),
+            ),
+            "The setting returned is",
+        ),
     ],
 }

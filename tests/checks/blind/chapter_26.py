@@ -2,6 +2,7 @@
 
 import copy
 import math
+import statistics
 from math import comb
 
 import torch
@@ -370,12 +371,95 @@ def not_divided(probabilities, labels, bins):
     return loop_over_bins(probabilities, labels, bins) * len(labels)
 
 
+SEEDS = (11, 12, 13)
+
+
+def honest_study(run, settings):
+    scores = []
+    for setting in settings:
+        scores.append(statistics.fmean(run(setting, s, "validation") for s in SEEDS))
+    winner = settings[max(range(len(settings)), key=scores.__getitem__)]
+    final = [run(winner, s, "test") for s in SEEDS]
+    return {
+        "setting": winner,
+        "test": statistics.fmean(final),
+        "spread": statistics.pstdev(final),
+    }
+
+
+def honest_study_in_tensors(run, settings):
+    scores = torch.tensor([[run(c, s, "validation") for s in range(5)] for c in settings])
+    winner = settings[scores.mean(dim=1).argmax()]
+    final = torch.tensor([run(winner, s, "test") for s in range(5)], dtype=torch.float64)
+    return {"setting": winner, "test": final.mean(), "spread": final.std()}
+
+
+def honest_study_by_sorting(run, settings):
+    ranked = sorted(settings, key=lambda c: sum(run(c, s, "validation") for s in SEEDS))
+    final = [run(ranked[-1], s, "test") for s in (1, 2, 3, 4)]
+    return dict(spread=statistics.stdev(final), test=sum(final) / 4, setting=ranked[-1])
+
+
+def study_by_last_sorted(run, settings):
+    ranked = sorted(settings, key=lambda c: -sum(run(c, s, "validation") for s in SEEDS))
+    final = [run(ranked[-1], s, "test") for s in SEEDS]
+    return {"setting": ranked[-1], "test": sum(final) / 3, "spread": statistics.stdev(final)}
+
+
+def study_with_two_seeds(run, settings):
+    best = max(settings, key=lambda c: run(c, 0, "validation") + run(c, 1, "validation"))
+    final = [run(best, s, "test") for s in (0, 1)]
+    return {"setting": best, "test": sum(final) / 2, "spread": statistics.stdev(final)}
+
+
+def study_by_maximum(run, settings):
+    best = max(settings, key=lambda c: max(run(c, s, "validation") for s in SEEDS))
+    final = [run(best, s, "test") for s in SEEDS]
+    return {"setting": best, "test": sum(final) / 3, "spread": statistics.stdev(final)}
+
+
+def study_peeking(run, settings):
+    best = max(settings, key=lambda c: sum(run(c, s, "test") for s in SEEDS))
+    final = [run(best, s, "test") for s in SEEDS]
+    return {"setting": best, "test": sum(final) / 3, "spread": statistics.stdev(final)}
+
+
+def study_of_the_first(run, settings):
+    for c in settings:
+        for s in SEEDS:
+            run(c, s, "validation")
+    final = [run(settings[0], s, "test") for s in SEEDS]
+    return {"setting": settings[0], "test": sum(final) / 3, "spread": statistics.stdev(final)}
+
+
+def study_with_range(run, settings):
+    best = max(settings, key=lambda c: sum(run(c, s, "validation") for s in SEEDS))
+    final = [run(best, s, "test") for s in SEEDS]
+    return {"setting": best, "test": sum(final) / 3, "spread": max(final) - min(final)}
+
+
+def study_that_returns_percent(run, settings):
+    best = max(settings, key=lambda c: sum(run(c, s, "validation") for s in SEEDS))
+    final = [100 * run(best, s, "test") for s in SEEDS]
+    return {"setting": best, "test": sum(final) / 3, "spread": statistics.stdev(final)}
+
+
 RIGHT = {
+    "26.4": [honest_study, honest_study_in_tensors, honest_study_by_sorting],
     "26.1": [with_modes, with_copy, with_names],
     "26.2": [with_comb, with_logs, both_tails],
     "26.3": [loop_over_bins, with_bincount, in_pure_python, with_one_hot],
 }
 WRONG = {
+    "26.4": [
+        study_by_last_sorted,
+        study_with_two_seeds,
+        study_by_maximum,
+        study_peeking,
+        study_of_the_first,
+        study_with_range,
+        study_that_returns_percent,
+    ],
     "26.1": [
         chained,
         mean_of_logits,
