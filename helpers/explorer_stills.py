@@ -24,6 +24,12 @@ def _number(x: float) -> str:
     return f"{round(x, 1):g}"
 
 
+def _short(x: float | Tensor) -> str:
+    """Returns four digits of a number, and 0 for the dust that rounding leaves."""
+    value = x.item() if isinstance(x, Tensor) else x
+    return f"{round(value, 9) + 0.0:.4g}"
+
+
 def _svg(width: int, height: float, *parts: str, label: str) -> str:
     size = f'width="{width}" height="{_number(height)}" viewBox="0 0 {width} {_number(height)}"'
     return (
@@ -177,7 +183,9 @@ def _convolution(
     return drawing, sentence
 
 
-def _sizes(text: str, least: int, count: range, largest: int) -> list[int]:
+def _sizes(
+    text: str, count: range, least: int, most: float = math.inf, numbers: float = math.inf
+) -> list[int]:
     """Returns the sizes that a text such as "3, 1" names.
 
     Raises:
@@ -187,20 +195,20 @@ def _sizes(text: str, least: int, count: range, largest: int) -> list[int]:
         sizes = [int(part) for part in text.split(",") if part.strip()]
     except ValueError:
         sizes = [-1]
-    fits = all(size >= least for size in sizes) and math.prod(sizes) <= largest
+    fits = all(least <= size <= most for size in sizes) and math.prod(sizes) <= numbers
     if len(sizes) not in count or not fits:
+        allowed = f"from {least} to {most}" if most < math.inf else f"of {least} or more"
+        in_all = f", with at most {numbers} numbers in all" if numbers < math.inf else ""
         raise ValueError(
-            f"a shape must have {count[0]} to {count[-1]} sizes of {least} or more, with at most "
-            f"{largest} numbers in all, got {text!r}"
+            f"a shape must have {count[0]} to {count[-1]} sizes {allowed}{in_all}, got {text!r}"
         )
     return sizes
 
 
 def _broadcasting(a: str, b: str, step: int) -> tuple[str, str]:
-    shapes = [_sizes(text, 0, range(5), 6**4) for text in (a, b)]
+    shapes = [_sizes(text, range(5), 0, most=6) for text in (a, b)]
     try:
-        shape = torch.broadcast_shapes(*shapes)
-        torch.empty(shapes[0]) + torch.empty(shapes[1])
+        shape = (torch.empty(shapes[0]) + torch.empty(shapes[1])).shape
     except RuntimeError as error:
         return _wrong(error)
     width = max(map(len, shapes), default=0)
@@ -217,7 +225,7 @@ def _broadcasting(a: str, b: str, step: int) -> tuple[str, str]:
 
 
 def _strides(shape: str, first: str, second: str, third: str) -> tuple[str, str]:
-    sizes = _sizes(shape, 1, range(1, 4), 48)
+    sizes = _sizes(shape, range(1, 4), 1, numbers=48)
     x = torch.arange(math.prod(sizes)).view(sizes)
     chain = "".join(step for step in (first, second, third) if step != "nothing")
     try:
@@ -299,7 +307,10 @@ def _schedule(
 
 def _floats(format: str, value: str, step: float, times: int) -> tuple[str, str]:
     dtype = getattr(torch, format)
-    x = torch.tensor(float(value)).to(dtype)
+    try:
+        x = torch.tensor(float(value)).to(dtype)
+    except ValueError:
+        raise ValueError(f"value must be a number, got {value!r}") from None
     width = 8 * x.element_size()
     bits = x.view({8: torch.uint8, 16: torch.int16, 32: torch.int32}[width])
     digits = f"{bits.item() % 2**width:0{width}b}"
@@ -354,7 +365,8 @@ def _race(
             optimizer.step()
             points.append((p[0].item(), p[1].item()))
         curves.append((name, colour, points))
-        ends.append(f"{name} at {lr} is at ({p[0]:.4g}, {p[1]:.4g}), value {f(*p):.4g}")
+        x_end, y_end, value = map(_short, (*p, f(*p)))
+        ends.append(f"{name} at {lr} is at ({x_end}, {y_end}), value {value}")
     drawing = _curves(
         curves,
         (-4.5, 4.5),
@@ -387,13 +399,13 @@ def _losses(
             p = (z / temperature).softmax(0)
             then = many(after / temperature, torch.tensor(label))
         rows = [
-            [f"class {c}", *(f"{column[c]:.4g}" for column in (z, p, z.grad, after))]
+            [f"class {c}", *(_short(column[c]) for column in (z, p, z.grad, after))]
             for c in range(3)
         ]
         drawing = _table(["", "logit", "probability", "slope", "after the step"], rows)
         return drawing, (
-            f"The label is class {label}; the loss is {value:.4g}, and after a step with the rate "
-            f"{rate} it is {then:.4g}."
+            f"The label is class {label}; the loss is {_short(value)}, and after a step with the "
+            f"rate {rate} it is {_short(then)}."
         )
     given = {"SmoothL1Loss": {"beta": beta}, "HuberLoss": {"delta": beta}}
     criterion = getattr(nn, loss)(**given.get(loss, {}))
@@ -422,8 +434,9 @@ def _losses(
         ],
     )
     return drawing, (
-        f"{loss} at {prediction}, target {goal:.4g}: the loss is {value:.4g}, its slope "
-        f"{z.grad:.4g}. A step with the rate {rate} leads to {after:.4g}, where it is {then:.4g}."
+        f"{loss} at {prediction}, target {_short(goal)}: the loss is {_short(value)}, its slope "
+        f"{_short(z.grad)}. A step with the rate {rate} leads to {_short(after)}, where it is "
+        f"{_short(then)}."
     )
 
 
@@ -485,9 +498,9 @@ def _line(
     )
     errors = [((w * x + b - y) ** 2).mean().item() for w, b in (found, best)]
     sentence = (
-        f"After {steps} steps with the rate {rate}: slope {found[0]:.4g}, intercept "
-        f"{found[1]:.4g}, mean squared error {errors[0]:.4g}. Least squares: {best[0]:.4g}, "
-        f"{best[1]:.4g}, {errors[1]:.4g}."
+        f"After {steps} steps with the rate {rate}: slope {_short(found[0])}, intercept "
+        f"{_short(found[1])}, mean squared error {_short(errors[0])}. Least squares: "
+        f"{_short(best[0])}, {_short(best[1])}, {_short(errors[1])}."
     )
     return drawing, sentence
 
@@ -552,13 +565,13 @@ def _graph(expression: str, a: float, b: float, c: float, step: int) -> tuple[st
 STILLS: dict[str, Callable[..., tuple[str, str]]] = {
     "broadcasting": _broadcasting,
     "strides": _strides,
+    "graph": _graph,
+    "line": _line,
+    "boxes": _boxes,
+    "convolution": _convolution,
+    "signal": _signal,
+    "losses": _losses,
+    "race": _race,
     "schedule": _schedule,
     "floats": _floats,
-    "race": _race,
-    "losses": _losses,
-    "boxes": _boxes,
-    "line": _line,
-    "signal": _signal,
-    "graph": _graph,
-    "convolution": _convolution,
 }

@@ -11,7 +11,16 @@ import yaml
 from tests.notebooks import ROOT
 from tests.site.browsing import SITE, chromium, served
 
-BOOK = ["index", "how_to_use", "corrections", "notes_map", "glossary", "api", "references"]
+BOOK = [
+    "index",
+    "how_to_use",
+    "explorers",
+    "corrections",
+    "notes_map",
+    "glossary",
+    "api",
+    "references",
+]
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
 FILES = [chapter["file"] for part in TOC["parts"] for chapter in part["chapters"]]
 PATHS = [ROOT / f"{file}.ipynb" for file in FILES if file.startswith("notebooks/")]

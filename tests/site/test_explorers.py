@@ -595,3 +595,187 @@ def agree(shown, true, name, state):
     if largest > 1e9:
         exact = [float(one) for one in exact]
     return close([float(one) for one in shown], exact, rtol, atol)
+
+
+# On the page
+
+PAGE = "book/explorers.html"
+# For each explorer a field, what is typed into it, and what the explorer then says.
+TYPED = {
+    "broadcasting": ("a", ["Control+a", "2", ",", "3"], "The size of tensor a (3) must match"),
+    "strides": ("first", ["Home"], "view(-1) works"),
+    "convolution": ("stride", ["ArrowRight"], "The output is 2 × 2"),
+    "schedule": ("at", ["Home"], "Epoch 0 of 60 trains with the rate 0.01."),
+    "floats": ("value", ["Control+a", "3"], "In bfloat16, 3 is 3, off by 0 %"),
+    "race": ("steps", ["Home"], "after 1 steps"),
+    "losses": ("prediction", ["End"], "The loss is 3, its slope 1."),
+    "boxes": ("threshold", ["Home"], "2 of 5 boxes are kept: 0, 3."),
+    "line": ("steps", ["Home"], "After 0 steps: y = -2 x − 2"),
+    "signal": ("depth", ["Home"], "in 1 layers"),
+    "graph": ("a", ["Home"], "a.grad = -1.99"),
+}
+REACHED = """name => {
+    const inside = document.querySelector(`explorer-${name}`).shadowRoot.activeElement;
+    return inside && inside.id;
+}"""
+SIZES = """() => [...document.querySelectorAll("main *")].filter(one => one.shadowRoot)
+    .flatMap(one => [...one.shadowRoot.querySelectorAll("text, th, td, label, output, .say, pre")]
+        .map(text => {
+            const {left, right} = text.getBoundingClientRect();
+            const size = parseFloat(getComputedStyle(text).fontSize);
+            return [one.localName, text.textContent, size, left, right];
+        }))"""
+
+
+def explorer(page, name):
+    return page.locator(f"explorer-{name}").first
+
+
+def test_by_keyboard_to_an_answer(open_page):
+    page = open_page(PAGE)
+    assert TYPED.keys() == set(explorers.names())
+    for name, (key, typed, said) in TYPED.items():
+        explorer(page, name).locator("input, select").first.focus()
+        for _ in range(20):
+            if page.evaluate(REACHED, name) == f"field-{key}":
+                break
+            page.keyboard.press("Tab")
+        for press in typed:
+            page.keyboard.press(press)
+        expect(explorer(page, name).locator(".say")).to_contain_text(said)
+        assert page.evaluate(REACHED, name) == f"field-{key}", "the field keeps the focus"
+        unnamed = explorer(page, name).evaluate(
+            "one => [...one.shadowRoot.querySelectorAll('input, select')]"
+            ".filter(field => !field.labels[0]?.textContent).length"
+        )
+        assert unnamed == 0
+        explorer(page, name).get_by_role("button", name="Start again").focus()
+        page.keyboard.press("Enter")
+        expect(explorer(page, name).locator(".say")).not_to_contain_text(said)
+
+
+def test_every_letter_can_be_read_on_a_phone(open_page):
+    page = open_page(PAGE)
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.wait_for_function(
+        "document.querySelector('explorer-race').shadowRoot.querySelector('svg').clientWidth < 340"
+    )
+    found = page.evaluate(SIZES)
+    assert len(found) > 300
+    # A piece of code scrolls in its box; the rest fits.
+    for name, text, size, left, right in found:
+        assert size >= 9, (name, text)
+        assert left >= 0 and right <= 390, (name, text)
+
+
+def test_the_address_holds_a_state(open_page):
+    page = open_page(f"{PAGE}#convolution?stride=2&padding=9&kernel=2")
+    found = explorer(page, "convolution")
+    expect(found.locator(".say")).to_contain_text("The output is 3 × 3")
+    expect(found.locator(".said")).to_have_text("Not used from the address: padding=9")
+    found.locator("#field-layers").press("ArrowRight")
+    found.get_by_role("button", name="Link to this state").click()
+    address = page.evaluate("location.hash")
+    assert address == "#convolution?kernel=2&stride=2&layers=2"
+    page.goto("about:blank")
+    page = open_page(PAGE + address)
+    expect(explorer(page, "convolution").locator(".say")).to_contain_text("After 2 such layers")
+    page.evaluate("location.hash = '#boxes?boxes=0,0,50,50,1;10,0,60,50,0.5&threshold=0.7'")
+    expect(explorer(page, "boxes").locator(".say")).to_contain_text("2 of 2 boxes are kept: 0, 1.")
+
+
+def test_the_code_is_copied(open_page):
+    page = open_page(PAGE)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    found = explorer(page, "schedule")
+    found.get_by_role("button", name="Copy the code").click()
+    expect(found.locator(".said")).to_have_text("The code is copied.")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert run(copied) == found.locator("pre.prints").inner_text()
+
+
+DRAGGED = [
+    ("boxes", "move 3", (-40, 30), "boxes"),
+    ("boxes", "size 2", (20, -20), "boxes"),
+    ("line", "point 1", (30, 30), "points"),
+    ("line", "start", (60, -40), "w0"),
+    ("race", "start", (60, -40), "x"),
+    ("losses", "prediction", (50, 0), "prediction"),
+    ("schedule", "at", (50, 0), "at"),
+]
+
+
+def test_what_is_drawn_is_dragged(open_page):
+    page = open_page(PAGE)
+    for name, what, by, key in DRAGGED:
+        found = explorer(page, name)
+        target = found.locator(f'[data-drag="{what}"]').last
+        target.scroll_into_view_if_needed()
+        box = target.bounding_box()
+        before = found.evaluate("(one, key) => one.state[key]", key)
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        page.mouse.move(x, y)
+        page.mouse.down()
+        page.mouse.move(x + by[0] / 2, y + by[1] / 2)
+        page.mouse.move(x + by[0], y + by[1])
+        page.mouse.up()
+        after = found.evaluate("(one, key) => one.state[key]", key)
+        assert after != before, what
+        page.mouse.move(x, y)
+        assert found.evaluate("(one, key) => one.state[key]", key) == after, "let go"
+        if what == "move 3":
+            width = found.locator(".figure svg").bounding_box()["width"] - 12
+            moved = [b - a for a, b in zip(before[3], after[3], strict=True)]
+            assert moved == [*(round(100 * by[i % 2] / width) for i in range(4)), 0]
+
+
+def test_nothing_moves_until_the_reader_starts_it(open_page):
+    page = open_page(PAGE)
+    found = explorer(page, "race")
+    assert page.evaluate("document.getAnimations().length") == 0
+    steps = found.locator("output[for=field-steps]")
+    expect(steps).to_have_text("60")
+    page.wait_for_timeout(400)
+    expect(steps).to_have_text("60")
+    found.locator("#field-steps").evaluate(
+        "f => { f.value = 98; f.dispatchEvent(new Event('input')); }"
+    )
+    found.get_by_role("button", name="Play").click()
+    expect(steps).to_have_text("100")
+    expect(found.get_by_role("button", name="Play")).to_be_visible()
+
+
+def test_without_scripts_still_figures_are_there(browser, site):
+    context = browser.new_context(java_script_enabled=False)
+    try:
+        page = context.new_page()
+        page.goto(f"{site}/{PAGE}")
+        for name in explorers.names():
+            still = page.locator(f"explorer-{name} .explorer-still")
+            expect(still).to_be_visible()
+            expect(still.locator("svg, table").first).to_be_visible()
+            assert len(still.inner_text()) > 60
+    finally:
+        context.close()
+
+
+def test_a_page_loads_the_scripts_of_what_it_shows_and_no_other(open_page):
+    asked = []
+    page = open_page(PAGE)
+    page.on("request", lambda request: asked.append(request.url))
+    page.reload()
+    expect(explorer(page, "strides").locator(".say")).to_be_visible()
+    scripts = sorted(
+        url.rpartition("/")[2].partition("?")[0] for url in asked if "explorers/" in url
+    )
+    assert scripts == sorted(["explorer.js", *(f"{name}.js" for name in explorers.names())])
+    asked.clear()
+    page.goto(page.url.partition("#")[0].replace("explorers.html", "glossary.html"))
+    assert asked and not [url for url in asked if "explorers/" in url]
+
+
+def test_explorers_are_on_the_page_and_light():
+    sources = {path.stem: path.stat().st_size for path in explorers.SCRIPTS.glob("*.js")}
+    assert sources.keys() == {"explorer", *explorers.names()} == {"explorer", *TRUTH}
+    assert max(size for name, size in sources.items() if name != "explorer") <= 12_000
+    assert sources["explorer"] <= 25_000

@@ -63,7 +63,7 @@
       --ground: var(--pst-color-background, var(--jp-layout-color0, Canvas));
       --one: #d9480f; --two: #2b7fd4; --three: #2a9461; --four: #9c5bd6; --five: #b07d12;
       font: 0.9rem/1.45 var(--pst-font-family-base, system-ui, sans-serif); }
-    section { border: 1px solid var(--rule); border-radius: 0.4rem; padding: 0.7rem 0.9rem 0.8rem; }
+    .box { border: 1px solid var(--rule); border-radius: 0.4rem; padding: 0.7rem 0.9rem 0.8rem; }
     .title { margin: 0 0 0.5rem; font: 600 1rem/1.3 var(--pst-font-family-heading, inherit); }
     .fields { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(8.4rem, 100%), 1fr)); gap: 0.35rem 1.2rem; margin: 0 0 0.6rem; }
     .field { display: grid; grid-template-columns: 1fr auto; align-items: baseline; gap: 0 0.5rem; min-width: 0; }
@@ -119,10 +119,10 @@
         h("button", {type: "button", onclick: () => this.set({...this.start})}, "Start again"),
         h("button", {type: "button", onclick: () => this.copy(this.source.textContent, "The code is copied.")}, "Copy the code"),
         h("button", {type: "button", onclick: () => this.link()}, "Link to this state"), this.said);
-      root.append(h("style", {}, STYLE), h("section", {"aria-label": `Explorer: ${title}`},
+      root.append(h("style", {}, STYLE), h("div", {class: "box", role: "group", "aria-label": `Explorer: ${title}`},
         h("div", {class: "title"}, title), h("div", {class: "fields"}, controls.map(one => this.field(one))), this.figure, this.sentence,
         h("details", {open: true}, h("summary", {}, "The same in PyTorch"),
-          h("pre", {tabindex: 0, role: "region", "aria-label": "PyTorch code"}, this.source), this.printed),
+          h("pre", {tabindex: 0, role: "group", "aria-label": "PyTorch code"}, this.source), this.printed),
         this.buttons));
       this.listen();
       this.fromAddress();

@@ -55,7 +55,7 @@
     const flip = i => tools.set({value: shown(decode(result.bits + (digits[i] === "1" ? -1 : 1) * 2 ** (digits.length - 1 - i), format))});
     const group = (name, from, to, colour) => h("div", {role: "group", "aria-label": name}, h("div", {class: "quiet"}, name),
       h("div", {style: "display:flex;flex-wrap:wrap;gap:2px;margin-top:2px"}, [...digits.slice(from, to)].map((digit, k) => h("button", {
-        type: "button", "data-key": from + k, "aria-label": `${name}, bit ${to - from - 1 - k}`, "aria-pressed": digit === "1",
+        type: "button", "data-key": from + k, "aria-label": `${name}, bit ${to - from - 1 - k}: ${digit}`,
         style: `width:1.6rem;min-height:1.9rem;padding:0;font-family:ui-monospace,monospace;border-color:var(--${colour});background:${digit === "1" ? `color-mix(in srgb, var(--${colour}) 32%, transparent)` : "transparent"}`,
         onclick: () => flip(from + k)}, digit))));
     const field = Math.floor(result.bits / 2 ** m) % 2 ** e, fraction = result.bits % 2 ** m;

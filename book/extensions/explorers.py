@@ -1,0 +1,78 @@
+"""Explorers on the site: their scripts, once on each page that shows one; a directive for pages.
+
+The scripts are those of ``helpers/assets/explorers``, which notebooks show as well. A page that
+shows no explorer loads none.
+"""
+
+import re
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
+from sphinx.util.docutils import SphinxDirective
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+SCRIPTS = Path(__file__).parents[2] / "helpers" / "assets" / "explorers"
+ELEMENT = re.compile(r"<explorer-([a-z]+) ")
+SHARED = "explorer"
+
+
+class Explorer(SphinxDirective):
+    """An explorer at its own start, with its still figure: ``{explorer} convolution``."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        from helpers import explorer_stills, explorers  # PyTorch is needed on such a page alone
+
+        (name,) = self.arguments
+        self.env.note_dependency(explorer_stills.__file__)
+        self.env.note_dependency(str(SCRIPTS / f"{name}.js"))
+        try:
+            return [nodes.raw("", explorers.html(name), format="html")]
+        except ValueError as error:
+            raise ExtensionError(f"{self.env.docname}: {error}") from None
+
+
+def copy_scripts(app: Sphinx) -> None:
+    """Puts the scripts beside the site's other ones, before the first page names them."""
+    if app.builder.name == "html":
+        shutil.copytree(SCRIPTS, Path(app.outdir, "_static", "explorers"), dirs_exist_ok=True)
+
+
+def load_scripts(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Lets a page load the scripts of the explorers that it shows."""
+    found = set(ELEMENT.findall(context.get("body", "")))
+    for name in [SHARED, *sorted(found)] if found else []:
+        app.add_js_file(f"explorers/{name}.js", loading_method="defer")
+
+
+def pages_to_write(app: Sphinx, env, added: set[str], changed: set[str], removed: set[str]) -> list:
+    """Returns the pages whose explorers' scripts have changed: a page names a script's checksum."""
+    site = Path(app.outdir, "_static", "explorers")
+    same = all(
+        (site / path.name).is_file() and (site / path.name).read_bytes() == path.read_bytes()
+        for path in SCRIPTS.iterdir()
+    )
+    if same:
+        return []
+    return [
+        name
+        for name in env.found_docs
+        if "explorers" in Path(env.doc2path(name)).read_text(encoding="utf-8")
+    ]
+
+
+def setup(app: Sphinx) -> dict:
+    app.add_directive("explorer", Explorer)
+    app.connect("env-get-outdated", pages_to_write)
+    app.connect("env-before-read-docs", lambda app, env, names: copy_scripts(app))
+    app.connect("html-page-context", load_scripts)
+    return {"parallel_read_safe": True, "parallel_write_safe": True, "version": "1"}
