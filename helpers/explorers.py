@@ -33,17 +33,20 @@ def show(name: str, **state: Any) -> None:
         ValueError: There is no such explorer, nothing of that name to set, or the value is not
             allowed; the message says what is.
     """
-    from IPython.display import HTML, display
+    from IPython.display import display
 
-    still, script = html(name, **state), f"<script>{scripts(name)}</script>"
+    still = html(name, **state)
+    words = " ".join(re.sub(r"<[^>]+>", " ", still.rpartition("<p>")[2]).split())
+    quiet = {"text/html": still, "text/plain": markup.unescape(words)}
+    loud = {**quiet, "text/html": f"{still}<script>{scripts(name)}</script>"}
     if "google.colab" in sys.modules:
-        display(HTML(still + script))
+        display(loud, raw=True)
         return
     # The script comes and goes: a front end keeps what it defines, and the stored output is small.
-    shown = display(HTML(still), display_id=True)
+    shown = display(quiet, raw=True, display_id=True)
     if shown is not None:
-        shown.update(HTML(still + script))
-        shown.update(HTML(still))
+        shown.update(loud, raw=True)
+        shown.update(quiet, raw=True)
 
 
 def html(name: str, **state: Any) -> str:

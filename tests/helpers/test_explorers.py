@@ -8,7 +8,6 @@ import sys
 import xml.etree.ElementTree as ElementTree
 
 import pytest
-from IPython.display import HTML
 
 from helpers import explorers
 from helpers.explorer_stills import STILLS
@@ -20,18 +19,19 @@ class Handle:
     def __init__(self, shown):
         self.shown = shown
 
-    def update(self, thing):
-        self.shown.append(thing.data)
+    def update(self, bundle, raw=False):
+        assert raw
+        self.shown.append(bundle)
 
 
 @pytest.fixture
 def displayed(monkeypatch):
-    """Returns the HTML that is displayed, one state of the output after the other."""
+    """Returns what is displayed, one state of the output after the other."""
     shown = []
 
-    def display(thing, display_id=False):
-        assert isinstance(thing, HTML)
-        shown.append(thing.data)
+    def display(bundle, raw=False, display_id=False):
+        assert raw
+        shown.append(bundle)
         return Handle(shown) if display_id else None
 
     monkeypatch.setattr("IPython.display.display", display)
@@ -61,16 +61,30 @@ def test_an_element_holds_its_state_and_a_still_figure(name):
 def test_the_script_comes_and_goes(name, displayed):
     assert explorers.show(name) is None
     first, middle, last = displayed
-    assert first == last == explorers.html(name)
-    assert middle == f"{first}<script>{explorers.scripts(name)}</script>"
-    assert f'define("{name}", {{' in middle and "</script" not in explorers.scripts(name)
+    assert first == last
+    assert first["text/html"] == explorers.html(name)
+    assert (
+        middle["text/html"] == f"{explorers.html(name)}<script>{explorers.scripts(name)}</script>"
+    )
+    assert f'define("{name}", {{' in middle["text/html"]
+    assert "</script" not in explorers.scripts(name)
+
+
+def test_a_front_end_without_html_shows_the_sentence(displayed):
+    explorers.show("boxes", threshold=0)
+    assert displayed[-1]["text/plain"] == (
+        "At an IoU threshold of 0, the boxes 0, 3 are kept. The IoU of box 0 and box 1 is 0.5727."
+    )
+    explorers.show("convolution", size=1)
+    assert displayed[-1]["text/plain"].startswith("RuntimeError: Calculated padded input size")
 
 
 def test_colab_keeps_the_script(displayed, monkeypatch):
     monkeypatch.setitem(sys.modules, "google.colab", object())
     explorers.show("boxes", threshold=0.3)
     (only,) = displayed
-    assert only.startswith(explorers.html("boxes", threshold=0.3)) and only.endswith("</script>")
+    text = only["text/html"]
+    assert text.startswith(explorers.html("boxes", threshold=0.3)) and text.endswith("</script>")
 
 
 def test_a_state_replaces_the_start():
