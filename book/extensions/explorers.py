@@ -49,6 +49,8 @@ def load_scripts(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
 ) -> None:
     """Lets a page load the scripts of the explorers that it shows."""
+    if app.builder.name != "html":
+        return  # an ePub shows the still figures
     found = set(ELEMENT.findall(context.get("body", "")))
     for name in [SHARED, *sorted(found)] if found else []:
         app.add_js_file(f"explorers/{name}.js", loading_method="defer")

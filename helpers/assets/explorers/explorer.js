@@ -64,7 +64,7 @@
       --one: #d9480f; --two: #2b7fd4; --three: #2a9461; --four: #9c5bd6; --five: #b07d12;
       font: 0.9rem/1.45 var(--pst-font-family-base, system-ui, sans-serif); }
     .box { border: 1px solid var(--rule); border-radius: 0.4rem; padding: 0.7rem 0.9rem 0.8rem; }
-    .title { margin: 0 0 0.5rem; font: 600 1rem/1.3 var(--pst-font-family-heading, inherit); }
+    .title { margin: 0 0 0.5rem; font: 600 1rem/1.3 var(--pst-font-family-heading, system-ui, sans-serif); }
     .fields { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(8.4rem, 100%), 1fr)); gap: 0.35rem 1.2rem; margin: 0 0 0.6rem; }
     .field { display: grid; grid-template-columns: 1fr auto; align-items: baseline; gap: 0 0.5rem; min-width: 0; }
     .field[hidden] { display: none; }
