@@ -205,11 +205,13 @@ def test_links_inside_the_book_resolve():
 
 def test_the_landing_page_links_the_chapters_that_exist():
     page = text("book/index.html")
-    for part in yaml.safe_load((ROOT / "book" / "course.yml").read_text(encoding="utf-8")):
-        for chapter in part["chapters"]:
-            linked = f'class="course-card" href="../notebooks/{chapter["name"]}.html"' in page
-            assert linked == (chapter["name"] in IDS), chapter["name"]
-    assert len(re.findall(r'class="course-card[ "]', page)) == 26
+    course = yaml.safe_load((ROOT / "book" / "course.yml").read_text(encoding="utf-8"))
+    chapters = [chapter["name"] for part in course for chapter in part["chapters"]]
+    for name in chapters:
+        linked = f'class="course-card" href="../notebooks/{name}.html"' in page
+        assert linked == (name in IDS), name
+    assert set(IDS) <= set(chapters)
+    assert len(re.findall(r'class="course-card[ "]', page)) == len(chapters)
 
 
 def notes_map() -> list[dict]:
@@ -283,9 +285,10 @@ def test_a_changed_style_sheet_reaches_the_site(monkeypatch, tmp_path):
     assert page_to_write(SimpleNamespace(srcdir=tmp_path, outdir=tmp_path), *[set()] * 4)
 
 
-def test_every_chapter_that_exists_is_in_the_map_of_the_notes():
+def test_every_chapter_that_treats_the_notes_is_in_their_map():
     mapped = {where.partition("#")[0] for entry in notes_map() for where in entry["chapters"]}
-    assert set(IDS) - mapped <= {"26_capstone"}
+    of_the_notes = {name for name in IDS if int(name[:2]) <= 25}
+    assert of_the_notes <= mapped
 
 
 def test_the_references_page_has_each_paper_of_the_chapters_once():
