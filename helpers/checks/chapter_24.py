@@ -432,3 +432,76 @@ def _deletion_mistakes(
             model, image, importance, target, [0.0] * len(shares)
         ),
     }  # fmt: skip
+
+
+@exercise(
+    "24.5",
+    hints=(
+        "Every method of this chapter that needs no particular layer will do. Which of them asks "
+        "about one class alone, and how do signs disappear?",
+        "The shortest: the gradient of model(image)[0, target] with respect to a clone of the "
+        "image, abs(), and the largest of the channels. Integrated Gradients, SmoothGrad or "
+        "covering pixel by pixel pass as well.",
+    ),
+)
+def explain(answer: Any) -> str:
+    draw = Draw(245)
+    for channels, height, width in ((3, 12, 10), (1, 9, 13), (2, 10, 10)):
+        model = _Windows(draw, channels, height, width).eval()
+        image = draw.normal(1, channels, height, width)
+        image = image + image.sign() / 4
+        for target in (1, 0, 2):
+            result = call(answer, model, image, target)
+            what = f"explain(model, image, {target}), for an image of shape {tuple(image.shape)},"
+            found = as_tensor(result, what, (height, width), dtype="float")
+            require(
+                not getattr(result, "requires_grad", False),
+                "The map has a graph: detach it.",
+            )
+            require(image.grad is None, "The .grad of the image has been filled: use a clone.")
+            require(bool(found.isfinite().all()), f"{what} has a number that is not finite.")
+            require(
+                bool((found >= 0).all()),
+                f"{what} has negative numbers: what lowers the score matters as well, so take the "
+                "size.",
+            )
+            model.judge(found.detach(), target, what)
+    return "It finds what each class looks at, and nothing else."
+
+
+class _Windows(nn.Module):
+    """A classifier in which each class looks at a window of its own."""
+
+    def __init__(self, draw: Draw, channels: int, height: int, width: int) -> None:
+        super().__init__()
+        self.mix = nn.Conv2d(channels, 4, 1)
+        with torch.no_grad():
+            self.mix.weight.copy_(draw.normal(4, channels, 1, 1))
+            self.mix.bias.copy_(draw.normal(4))
+        places = ((0, 0), (0, width - 4), (height - 4, width // 2 - 2))
+        self.windows = [(slice(top, top + 4), slice(left, left + 4)) for top, left in places]
+        masks = torch.zeros(3, 4, height, width)
+        for k, (rows, columns) in enumerate(self.windows):
+            masks[k, :, rows, columns] = (draw.uniform(4, 4, 4) + 0.5) * (1 + 2 * (k == 2))
+        self.masks = nn.Buffer(masks)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.einsum("nchw,kchw->nk", F.softplus(self.mix(x)), self.masks)
+
+    def judge(self, found: Tensor, target: int, what: str) -> None:
+        total = found.sum()
+        require(bool(total > 0), f"{what} is 0 everywhere.")
+        shares = [(found[window].sum() / total).item() for window in self.windows]
+        other = max((k for k in range(3) if k != target), key=shares.__getitem__)
+        require(
+            shares[target] >= 0.7 or shares[other] < 0.25,
+            f"{what} has {shares[target]:.2f} of its sum where class {target} looks, and "
+            f"{shares[other]:.2f} where class {other} looks. Ask for the score of the target "
+            "alone, before the softmax.",
+        )
+        require(
+            shares[target] >= 0.7,
+            f"{what} has {shares[target]:.2f} of its sum in the window of 4 x 4 pixels that class "
+            f"{target} looks at; at least 0.7 should be there, since no other pixel can change its "
+            "score.",
+        )

@@ -494,11 +494,137 @@ def with_the_shares(model, image, importance, target, shares):
     return list(zip(shares, delete(model, image, importance, target, shares), strict=True))
 
 
+def mapped(values, reduce=lambda v: v.abs().amax(dim=1)[0]):
+    """Makes an answer from a function that returns values per pixel and channel."""
+
+    def explain(model, image, target):
+        return reduce(values(model, image, target)).detach()
+
+    return explain
+
+
+def named_map(name, *parts):
+    answer = mapped(*parts)
+    answer.__name__ = answer.__qualname__ = name
+    return answer
+
+
+def slopes(model, image, target):
+    image = image.detach().clone().requires_grad_()
+    return torch.autograd.grad(model(image)[0, target], image)[0]
+
+
+def slopes_of_probability(model, image, target):
+    image = image.detach().clone().requires_grad_()
+    return torch.autograd.grad(model(image / 9).softmax(1)[0, target], image)[0]
+
+
+def slopes_of_all(model, image, target):
+    image = image.detach().clone().requires_grad_()
+    return torch.autograd.grad(model(image).sum(), image)[0]
+
+
+def slopes_of_the_largest(model, image, target):
+    return slopes(model, image, model(image).argmax().item())
+
+
+def integrated(model, image, target):
+    points = [slopes(model, image * (k + 0.5) / 8, target) for k in range(8)]
+    return image * torch.stack(points).mean(dim=0)
+
+
+def smoothed(model, image, target):
+    generator = torch.Generator().manual_seed(0)
+    noise = [0.1 * torch.randn(image.shape, generator=generator) for _ in range(8)]
+    return torch.stack([slopes(model, image + n, target) for n in noise]).mean(dim=0)
+
+
+@torch.no_grad()
+def pixel_by_pixel(model, image, target):
+    height, width = image.shape[2:]
+    covered = image.repeat(height * width, 1, 1, 1)
+    for i in range(height * width):
+        covered[i, :, i // width, i % width] = 0
+    falls = model(image)[0, target] - model(covered)[:, target]
+    return falls.abs().view(height, width)
+
+
+@torch.no_grad()
+def by_differences(model, image, target):
+    found = torch.zeros(image.shape[2:])
+    for row in range(image.shape[2]):
+        for column in range(image.shape[3]):
+            step = torch.zeros_like(image)
+            step[..., row, column] = 0.01
+            rise = model(image + step) - model(image - step)
+            found[row, column] = rise[0, target].abs()
+    return found
+
+
+@torch.no_grad()
+def large_squares(model, image, target):
+    height, width = image.shape[2:]
+    found = torch.zeros(height, width)
+    for top in range(0, height, 6):
+        for left in range(0, width, 6):
+            covered = image.clone()
+            covered[..., top : top + 6, left : left + 6] = 0
+            fall = (model(image) - model(covered))[0, target].abs()
+            found[top : top + 6, left : left + 6] = fall
+    return found
+
+
+def uses_the_image_itself(model, image, target):
+    image.requires_grad_()
+    model(image)[0, target].backward()
+    found = image.grad.abs().amax(dim=1)[0]
+    image.grad = None
+    image.requires_grad_(False)
+    return found
+
+
+def fills_gradients(model, image, target):
+    copy = image.detach().clone().requires_grad_()
+    model(copy)[0, target].backward()
+    return copy.grad.abs().amax(dim=1)[0]
+
+
+def with_a_graph(model, image, target):
+    copy = image.detach().clone().requires_grad_()
+    score = model(copy)[0, target]
+    return torch.autograd.grad(score, copy, create_graph=True)[0].abs().amax(dim=1)[0]
+
+
+def brightness(model, image, target):
+    return image
+
+
+def everywhere(model, image, target):
+    return torch.ones_like(image)
+
+
+def nowhere(model, image, target):
+    return torch.zeros_like(image)
+
+
+def divided_by_itself(model, image, target):
+    found = slopes(model, image, target)
+    return found / found
+
+
 RIGHT = {
     "24.1": [by_gather, by_backward, image_by_image],
     "24.2": [Guided, SavesTheOutput, AMask, SetupContext],
     "24.3": [square_by_square, in_one_batch, into_zeros],
     "24.4": [by_a_mask, by_topk, by_ranks],
+    "24.5": [
+        named_map("gradient_alone", slopes),
+        named_map("times_input", slopes, lambda v: v.abs().sum(dim=1)[0]),
+        named_map("integrated_gradients", integrated),
+        named_map("smooth", smoothed),
+        pixel_by_pixel,
+        by_differences,
+    ],
 }
 
 WRONG = {
@@ -569,5 +695,21 @@ WRONG = {
         (only_the_last, "should be 4 numbers, and it is the number"),
         (evaluates, "is in another mode than before"),
         (with_the_shares, "should be one number, and it is the tuple"),
+    ],
+    "24.5": [
+        (named_map("brightness_of_the_image", brightness), "since no other pixel can change"),
+        (named_map("the_same_everywhere", everywhere), "since no other pixel can change"),
+        (named_map("zeros_everywhere", nowhere), "is 0 everywhere"),
+        (named_map("of_the_probability", slopes_of_probability), "before the softmax"),
+        (named_map("of_all_classes", slopes_of_all), "Ask for the score of the target alone"),
+        (named_map("of_the_predicted", slopes_of_the_largest), "Ask for the score of the target"),
+        (named_map("signed", slopes, lambda v: v.sum(dim=1)[0]), "has negative numbers"),
+        (named_map("with_channels", slopes, lambda v: v.abs()[0]), "of shape"),
+        (named_map("with_batch", slopes, lambda v: v.abs().amax(dim=1)), "of shape"),
+        (named_map("a_number", slopes, lambda v: v.abs().max()), "of shape"),
+        (named_map("not_finite", divided_by_itself), "a number that is not finite"),
+        (large_squares, "since no other pixel can change"),
+        (fills_gradients, "The .grad of"),
+        (with_a_graph, "The map has a graph"),
     ],
 }

@@ -588,13 +588,92 @@ def share_of_side(model, image, importance, target, shares):
     )
 
 
+def plain_gradient_map(model, image, target):
+    x = image.clone().requires_grad_()
+    (slope,) = torch.autograd.grad(model(x)[0, target], x)
+    return slope[0].abs().amax(dim=0)
+
+
+def gradient_norm_map(model, image, target):
+    x = image.detach().requires_grad_()
+    if x is image:
+        x = image.clone().detach().requires_grad_()
+    score = model(x).squeeze(0)[target]
+    return torch.autograd.grad(score, x)[0].squeeze(0).norm(dim=0)
+
+
+def integrated_from_zero(model, image, target):
+    steps = torch.linspace(0.05, 0.95, 10).view(-1, 1, 1, 1)
+    path = (steps * image).requires_grad_()
+    slope = torch.autograd.grad(model(path)[:, target].sum(), path)[0].mean(dim=0)
+    return (slope * image[0]).abs().sum(dim=0).detach()
+
+
+def covering_single_pixels(model, image, target):
+    with torch.no_grad():
+        base = model(image)[0, target]
+        h, w = image.shape[-2:]
+        rows = []
+        for i in range(h):
+            batch = image.repeat(w, 1, 1, 1)
+            for j in range(w):
+                batch[j, :, i, j] = 0
+            rows.append((base - model(batch)[:, target]).abs())
+        return torch.stack(rows)
+
+
+def map_of_the_loss(model, image, target):
+    x = image.clone().requires_grad_()
+    F.cross_entropy(model(x) / 50, torch.tensor([target])).backward()
+    return x.grad[0].abs().amax(dim=0)
+
+
+def map_without_abs(model, image, target):
+    x = image.clone().requires_grad_()
+    return torch.autograd.grad(model(x)[0, target], x)[0][0].amax(dim=0)
+
+
+def map_of_the_pixels(model, image, target):
+    return image[0].abs().sum(dim=0)
+
+
+def map_of_the_winner(model, image, target):
+    x = image.clone().requires_grad_()
+    return torch.autograd.grad(model(x).max(), x)[0][0].abs().amax(dim=0)
+
+
+def map_with_batch(model, image, target):
+    x = image.clone().requires_grad_()
+    return torch.autograd.grad(model(x)[0, target], x)[0].abs().amax(dim=1)
+
+
+def map_that_marks_the_image(model, image, target):
+    image.requires_grad_()
+    model(image)[0, target].backward()
+    return image.grad[0].abs().amax(dim=0)
+
+
+def map_at_random(model, image, target):
+    return torch.rand(image.shape[2:])
+
+
 RIGHT = {
+    "24.5": [plain_gradient_map, gradient_norm_map, integrated_from_zero, covering_single_pixels],
     "24.1": [with_grad, with_gather, with_one_hot, row_by_row],
     "24.2": [SavesInput, SavesOutput, SavesMask, SetupContext],
     "24.3": [two_loops, with_masks, a_row_at_a_time, with_kron],
     "24.4": [with_argsort, with_topk, with_ranks],
 }
 WRONG = {
+    "24.5": [
+        map_of_the_loss,
+        map_without_abs,
+        map_of_the_pixels,
+        map_of_the_winner,
+        map_with_batch,
+        map_that_marks_the_image,
+        map_at_random,
+    ],
     "24.1": [
         of_probability,
         of_best_class,
