@@ -4,11 +4,12 @@ import math
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from helpers.checks.machinery import (
     Draw,
+    as_number,
     as_tensor,
     call,
     compare,
@@ -334,3 +335,128 @@ def _require_nothing_known(answer: Any, prediction: Tensor, target: Tensor) -> N
         require(
             not gradient.any(), f"{name} is 0, and its gradient is {found}: it should be 0, too."
         )
+
+
+@exercise(
+    "15.4",
+    hints=(
+        "Start from a loss that you have, such as cross-entropy or Dice, and ask which of the "
+        "properties it lacks. What makes a missed pixel dearer than a false alarm?",
+        "F.binary_cross_entropy_with_logits with pos_weight=torch.tensor(3.0) is stable and its "
+        "mean is one over the pictures. The Tversky loss with a larger beta, mean over pictures, "
+        "passes as well; so does a sum of both.",
+    ),
+)
+def own_loss(answer: Any) -> str:
+    draw = Draw(154)
+    masks = _garments(draw, 4)
+    _own_value(answer, 20 * (2 * masks - 1), masks, "a batch that is right everywhere", 0.01)
+    for n in (1, 3):
+        logits, some = 2 * draw.normal(n, 1, 8, 9), _garments(draw, n)
+        whole = _own_value(answer, logits, some, f"{n} picture{'s' * (n > 1)}")
+        parts = [_own_value(answer, logits[i : i + 1], some[i : i + 1], "1 picture")
+                 for i in range(n)]  # fmt: skip
+        mean = sum(parts) / n
+        require(
+            abs(whole - mean) <= 1e-4 * max(1.0, abs(mean)),
+            f"A batch of {n} pictures costs {whole:.4f}, and its pictures alone cost {mean:.4f} on "
+            "average: each picture should count the same.",
+        )
+    _require_dear_misses(answer, masks)
+    _require_slopes(answer, draw)
+    _require_finite(answer, masks)
+    _require_descent(answer, draw, masks)
+    return "A loss that you may trust. Enter it in the contest."
+
+
+def _garments(draw: Draw, n: int) -> Tensor:
+    """Returns masks of shape (n, 1, 8, 9), each a rectangle of 12 to 20 of the 72 pixels."""
+    masks = torch.zeros(n, 1, 8, 9)
+    for mask in masks:
+        top, left = (int(draw.integers(0, 4, 1)) for _ in range(2))
+        mask[0, top : top + 4, left : left + int(draw.integers(3, 6, 1))] = 1
+    return masks
+
+
+def _own_value(
+    answer: Any, logits: Tensor, masks: Tensor, what: str, most: float = math.inf
+) -> float:
+    value = as_number(call(answer, logits, masks), f"The loss of {what}")
+    require(math.isfinite(value), f"The loss of {what} is {value}.")
+    require(value >= -1e-6, f"The loss of {what} is {value:.4g}: a loss is not negative.")
+    require(
+        value <= most,
+        f"The loss of {what} (logits of 20 and -20) is {value:.4g}: it should be below {most}.",
+    )
+    return value
+
+
+def _require_dear_misses(answer: Any, masks: Tensor) -> None:
+    """Six garment pixels missed against six false alarms, in pictures that are right else."""
+    costs = []
+    for wrong in (1, 0):
+        logits = 6 * (2 * masks - 1)
+        for picture, mask in zip(logits, masks, strict=True):
+            places = (mask.flatten() == wrong).nonzero().flatten()[:6]
+            picture.view(-1)[places] *= -1
+        name = "missed" if wrong else "false"
+        costs.append(_own_value(answer, logits, masks, f"pictures with six {name} pixels"))
+    require(
+        costs[0] > 1.05 * costs[1],
+        f"Six missed pixels cost {costs[0]:.4g}, and six false alarms cost {costs[1]:.4g}: a miss "
+        "should be dearer, by a twentieth at least.",
+    )
+
+
+def _require_slopes(answer: Any, draw: Draw) -> None:
+    masks = _garments(draw, 2).double()
+    logits = draw.normal(2, 1, 8, 9, dtype=torch.float64).requires_grad_()
+    loss = call(answer, logits, masks)
+    require(
+        isinstance(loss, Tensor) and loss.requires_grad,
+        "The loss has no graph: a part of it left PyTorch, or was detached or compared.",
+    )
+    (gradient,) = torch.autograd.grad(loss.sum(), logits, allow_unused=True)
+    require(gradient is not None, "The loss does not depend on the logits.")
+    direction = draw.normal(*logits.shape, dtype=torch.float64)
+    ends = [call(answer, logits.detach() + s * 1e-5 * direction, masks) for s in (1, -1)]
+    measured = (as_number(ends[0], "The loss") - as_number(ends[1], "The loss")) / 2e-5
+    expected = (gradient * direction).sum().item()
+    require(
+        abs(measured - expected) <= 1e-3 * max(abs(measured), 1e-3),
+        f"In float64 the loss rises by {measured:.5g} along a random direction, and its gradient "
+        f"says {expected:.5g}. Is a part of it detached, or rounded to float32?",
+    )
+
+
+def _require_finite(answer: Any, masks: Tensor) -> None:
+    shapes = {"empty": torch.zeros_like(masks), "full": torch.ones_like(masks), "usual": masks}
+    for name, truth in shapes.items():
+        for size in (0.0, 1000.0):
+            for sign in (1, -1):
+                logits = (sign * size * (2 * truth - 1)).requires_grad_()
+                what = f"{name} masks and logits of {size:g} and {-size:g}"
+                loss = call(answer, logits, truth)
+                value = as_number(loss, f"The loss of {what}")
+                require(math.isfinite(value), f"The loss of {what} is {value}.")
+                (gradient,) = torch.autograd.grad(loss.sum(), logits)
+                require(
+                    bool(gradient.isfinite().all()),
+                    f"The gradient of {what} has numbers that are not finite.",
+                )
+
+
+def _require_descent(answer: Any, draw: Draw, masks: Tensor) -> None:
+    """Free logits, one per pixel, must arrive at the masks."""
+    logits = nn.Parameter(draw.normal(*masks.shape))
+    optimizer = torch.optim.Adam([logits], lr=0.3)
+    for _ in range(60):
+        optimizer.zero_grad()
+        call(answer, logits, masks, changes=("grad",)).sum().backward()
+        optimizer.step()
+    wrong = ((logits > 0) != (masks > 0)).float().mean().item()
+    require(
+        wrong == 0,
+        f"Going downhill on this loss for 60 steps, with one free logit per pixel, leaves "
+        f"{100 * wrong:.0f} % of the pixels wrong.",
+    )

@@ -315,10 +315,113 @@ def prediction_changed(prediction, target, known):
     return two_wheres(prediction, target, known)
 
 
+def weighted_cross_entropy(logits, masks):
+    weight = torch.tensor(3.0, dtype=logits.dtype)
+    return F.binary_cross_entropy_with_logits(logits, masks, pos_weight=weight)
+
+
+def tversky_per_picture(logits, masks):
+    p, t = logits.sigmoid().flatten(1), masks.flatten(1)
+    hits, alarms, misses = (p * t).sum(1), (p * (1 - t)).sum(1), ((1 - p) * t).sum(1)
+    return 1 - ((hits + 1) / (hits + 0.3 * alarms + 0.7 * misses + 1)).mean()
+
+
+def sum_of_two(logits, masks):
+    p, t = logits.sigmoid().flatten(1), masks.flatten(1)
+    dice = (2 * (p * t).sum(1) + 1) / (p.sum(1) + t.sum(1) + 1)
+    return F.binary_cross_entropy_with_logits(logits, masks) + 1 - dice.mean()
+
+
+class FocalWithAlpha(torch.nn.Module):
+    def forward(self, logits, masks):
+        cost = F.binary_cross_entropy_with_logits(logits, masks, reduction="none")
+        return ((0.25 + 0.5 * masks) * (-torch.expm1(-cost)) ** 2 * cost).mean()
+
+
+def squared_misses(logits, masks):
+    error = logits.sigmoid() - masks
+    return torch.where(error < 0, 2 * error**2, error**2).mean()
+
+
+def plain_cross_entropy(logits, masks):
+    return F.binary_cross_entropy_with_logits(logits, masks)
+
+
+def dear_alarms(logits, masks):
+    cost = F.binary_cross_entropy_with_logits(logits, masks, reduction="none")
+    return ((2 - masks) * cost).mean()
+
+
+def summed_up(logits, masks):
+    return weighted_cross_entropy(logits, masks) * len(logits)
+
+
+def one_dice_for_all(logits, masks):
+    p = logits.sigmoid()
+    return 1 - (2 * (p * masks).sum() + 1) / (p.sum() + masks.sum() + 1)
+
+
+def dice_without_constant(logits, masks):
+    p, t = logits.sigmoid().flatten(1), masks.flatten(1)
+    return 1 - (2 * (p * t).sum(1) / (p.sum(1) + t.sum(1))).mean()
+
+
+def logarithm_of_the_sigmoid(logits, masks):
+    p = logits.sigmoid()
+    return -(3 * masks * p.log() + (1 - masks) * (1 - p).log()).mean()
+
+
+def hard_counts(logits, masks):
+    said = (logits > 0).to(masks)
+    return (3 * masks * (1 - said) + (1 - masks) * said).mean()
+
+
+def gain_of_tversky(logits, masks):
+    return 1 - tversky_per_picture(logits, masks)
+
+
+def negative(logits, masks):
+    return -1 + tversky_per_picture(logits, masks)
+
+
+def one_per_picture(logits, masks):
+    p, t = logits.sigmoid().flatten(1), masks.flatten(1)
+    return 1 - (2 * (p * t).sum(1) + 1) / (p.sum(1) + t.sum(1) + 1)
+
+
+def half_detached(logits, masks):
+    weight = 1 + 2 * masks + logits.sigmoid().detach()
+    cost = F.binary_cross_entropy_with_logits(logits, masks, reduction="none")
+    return (weight * cost).mean()
+
+
+def as_a_number(logits, masks):
+    return torch.tensor(weighted_cross_entropy(logits, masks).item())
+
+
+def misses_alone(logits, masks):
+    return (masks * F.softplus(-logits)).mean()
+
+
+def with_a_margin(logits, masks):
+    return weighted_cross_entropy(logits, masks) + 0.1
+
+
+def in_float32(logits, masks):
+    return weighted_cross_entropy(logits.float(), masks.float())
+
+
 RIGHT = {
     "15.1": [softplus, log1p, logaddexp, logsumexp],
     "15.2": [flattened, dims, picture_by_picture, einsums],
     "15.3": [two_wheres, indexed, filled, own_targets],
+    "15.4": [
+        weighted_cross_entropy,
+        tversky_per_picture,
+        sum_of_two,
+        FocalWithAlpha(),
+        squared_misses,
+    ],
 }
 
 WRONG = {
@@ -377,5 +480,22 @@ WRONG = {
         (cut, "no graph"),
         (target_changed, "The numbers in the argument target have changed"),
         (prediction_changed, "The numbers in the argument prediction have changed"),
+    ],
+    "15.4": [
+        (plain_cross_entropy, "a miss should be dearer"),
+        (dear_alarms, "a miss should be dearer"),
+        (summed_up, "each picture should count the same"),
+        (one_dice_for_all, "each picture should count the same"),
+        (dice_without_constant, "The loss of empty masks and logits of"),
+        (logarithm_of_the_sigmoid, "is nan"),
+        (hard_counts, "The loss has no graph"),
+        (gain_of_tversky, "it should be below 0.01"),
+        (negative, "a loss is not negative"),
+        (one_per_picture, "The loss of a batch that is right everywhere"),
+        (half_detached, "Is a part of it detached"),
+        (as_a_number, "The loss has no graph"),
+        (misses_alone, "of the pixels wrong"),
+        (with_a_margin, "it should be below 0.01"),
+        (in_float32, "In float64 the loss rises by"),
     ],
 }

@@ -276,12 +276,80 @@ def fills_target_in_place(prediction, target, known):
     return (d**2).sum() / known.sum().clamp(min=1)
 
 
+def bce_plus_tversky(logits, masks):
+    p = logits.sigmoid()
+    axes = (1, 2, 3)
+    tp = (p * masks).sum(axes)
+    fp = (p * (1 - masks)).sum(axes)
+    fn = ((1 - p) * masks).sum(axes)
+    index = (tp + 1) / (tp + 0.2 * fp + 0.8 * fn + 1)
+    return F.binary_cross_entropy_with_logits(logits, masks) + (1 - index).mean()
+
+
+def softplus_with_weights(logits, masks):
+    cost = F.softplus(torch.where(masks > 0, -logits, logits))
+    return (cost * (1 + 4 * masks)).mean(dim=(1, 2, 3)).mean()
+
+
+def one_picture_at_a_time(logits, masks):
+    total = 0.0
+    for z, t in zip(logits, masks, strict=True):
+        p = torch.sigmoid(z)
+        total = total + 1 - ((p * t).sum() + 1) / (p.sum() + t.sum() - (p * t).sum() + 1)
+    return total / len(logits)
+
+
+def misses_count_half(logits, masks):
+    cost = F.binary_cross_entropy_with_logits(logits, masks, reduction="none")
+    return (torch.where(masks > 0, 0.5, 1.0) * cost).mean()
+
+
+def bce_summed(logits, masks):
+    weight = torch.tensor(3.0, dtype=logits.dtype)
+    return F.binary_cross_entropy_with_logits(logits, masks, pos_weight=weight, reduction="sum")
+
+
+def iou_of_the_batch(logits, masks):
+    p = logits.sigmoid()
+    shared = (p * masks).sum()
+    return 1 - (shared + 1) / (p.sum() + masks.sum() - shared + 1)
+
+
+def bce_on_probabilities(logits, masks):
+    p = logits.sigmoid().clamp(1e-6, 1 - 1e-6)
+    return -(3 * masks * p.log() + (1 - masks) * (1 - p).log()).sum()
+
+
+def accuracy_of_the_pixels(logits, masks):
+    return 1 - ((logits > 0) == (masks > 0)).double().mean()
+
+
+def uphill(logits, masks):
+    weight = torch.tensor(3.0, dtype=logits.dtype)
+    return F.binary_cross_entropy_with_logits(-logits, masks, pos_weight=weight)
+
+
+def without_the_mean(logits, masks):
+    weight = torch.tensor(3.0, dtype=logits.dtype)
+    return F.binary_cross_entropy_with_logits(logits, masks, pos_weight=weight, reduction="none")
+
+
 RIGHT = {
+    "15.4": [bce_plus_tversky, softplus_with_weights, one_picture_at_a_time],
     "15.1": [softplus_form, logaddexp_form, signed_softplus, log1p_form, logsumexp_stack],
     "15.2": [sums_over_dims, flattened, picture_by_picture, fraction_of_errors],
     "15.3": [picks_known, where_target, masked_fill_both, branch_on_any, masked_select_dot],
 }
 WRONG = {
+    "15.4": [
+        misses_count_half,
+        bce_summed,
+        iou_of_the_batch,
+        bce_on_probabilities,
+        accuracy_of_the_pixels,
+        uphill,
+        without_the_mean,
+    ],
     "15.1": [
         plain_log_cosh,
         forgets_log_two,
