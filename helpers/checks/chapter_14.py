@@ -2,16 +2,18 @@
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from helpers.checks.machinery import (
     Draw,
     Wrong,
     as_integer,
+    as_number,
     as_numbers,
     as_tensor,
     call,
@@ -312,3 +314,106 @@ def shortest_input(answer: Any) -> str:
             hint="One step for each letter, and one blank between equal neighbours.",
         )
     return "CTCLoss is finite from there on."
+
+
+@exercise(
+    "14.5",
+    hints=(
+        "Which losses of this chapter are a parabola near 0, and which are nearly straight far "
+        "away? Is there one that is both?",
+        "Huber is one answer: F.huber_loss(prediction, target, delta=...). Others are "
+        "(1 + d**2).sqrt() - 1 and (1 + d**2).log(), with their mean.",
+    ),
+)
+def robust(answer: Any) -> str:
+    draw = Draw(145)
+    target = draw.normal(4, 3)
+    zero = _robust_value(answer, target.clone(), target, "equal tensors")
+    require(abs(zero) < 1e-6, f"The loss of equal tensors is {zero:.4g}: it should be 0.")
+    sizes = [0.001, 0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0, 1000.0, 1e6]
+    start = torch.zeros(1, dtype=torch.float64)
+    costs, pulls = [], {}
+    for size in sizes:
+        what = f"an error of {size:g}"
+        costs.append(_robust_value(answer, start + size, start, what))
+        other = _robust_value(answer, start - size, start, f"an error of {-size:g}")
+        require(
+            abs(costs[-1] - other) <= 1e-4 * abs(other) + 1e-9,
+            f"An error of {size:g} costs {costs[-1]:.6g}, and one of {-size:g} costs {other:.6g}: "
+            "the sign should not matter.",
+        )
+        pulls[size] = _pull(answer, start + size, start, what)
+    for (small, cheap), (large, dear) in pairwise(zip(sizes, costs, strict=True)):
+        require(
+            dear >= cheap - 1e-6 * abs(cheap) and dear > 0,
+            f"An error of {large:g} costs {dear:.4g}, and one of {small:g} costs {cheap:.4g}: a "
+            "larger error should not be cheaper, and no error should be free.",
+        )
+    require(
+        pulls[0.001] <= 0.1 * pulls[1.0],
+        f"An error of 0.001 pulls with {pulls[0.001]:.4g}, and an error of 1 with "
+        f"{pulls[1.0]:.4g}: small errors should pull gently, at most a tenth as hard.",
+    )
+    require(
+        pulls[1000.0] <= 2 * pulls[10.0],
+        f"An error of 1000 pulls with {pulls[1000.0]:.4g}, and an error of 10 with "
+        f"{pulls[10.0]:.4g}: at most twice as hard is allowed.",
+    )
+    _require_mean(answer, draw)
+    _require_fit(answer, draw)
+    return "Fifteen damaged values of a hundred, and the line holds."
+
+
+def _robust_value(answer: Any, prediction: Tensor, target: Tensor, what: str) -> float:
+    value = as_number(call(answer, prediction, target), f"The loss of {what}")
+    require(math.isfinite(value), f"The loss of {what} is {value}.")
+    require(value >= -1e-6, f"The loss of {what} is {value:.4g}: a loss is not negative.")
+    return value
+
+
+def _pull(answer: Any, prediction: Tensor, target: Tensor, what: str) -> float:
+    prediction = prediction.clone().requires_grad_()
+    loss = call(answer, prediction, target)
+    require(
+        isinstance(loss, Tensor) and loss.requires_grad,
+        "The loss has no graph: it should be a tensor through which gradients flow.",
+    )
+    (gradient,) = torch.autograd.grad(loss.sum(), prediction)
+    found = gradient.item()
+    require(math.isfinite(found), f"The gradient of {what} is {found}.")
+    return abs(found)
+
+
+def _require_mean(answer: Any, draw: Draw) -> None:
+    for shape in ((5,), (2, 3)):
+        prediction, target = 3 * draw.normal(*shape), draw.normal(*shape)
+        whole = _robust_value(answer, prediction, target, f"tensors of shape {shape}")
+        parts = [
+            _robust_value(answer, p.view(1), t.view(1), "one element")
+            for p, t in zip(prediction.flatten(), target.flatten(), strict=True)
+        ]
+        mean = sum(parts) / len(parts)
+        require(
+            abs(whole - mean) <= 1e-4 * max(mean, 1e-3),
+            f"Tensors of shape {shape} cost {whole:.5g}, and their elements alone cost {mean:.5g} "
+            "on average: the loss should be the mean over all elements.",
+        )
+
+
+def _require_fit(answer: Any, draw: Draw) -> None:
+    """A line through a hundred points, of which fifteen lie 50 too high."""
+    x = torch.linspace(-1, 1, 100)
+    y = 2 * x + 1 + 0.1 * draw.normal(100)
+    y[draw.order(100)[:15]] += 50
+    line = nn.Parameter(torch.zeros(2))
+    optimizer = torch.optim.Adam([line], lr=0.05)
+    for _ in range(300):
+        optimizer.zero_grad()
+        call(answer, line[0] + line[1] * x, y).sum().backward()
+        optimizer.step()
+    start, slope = line.detach().tolist()
+    require(
+        abs(start - 1) <= 0.4 and abs(slope - 2) <= 0.4,
+        f"Fitted with this loss, the line 1 + 2x, of which 15 points in 100 were damaged, became "
+        f"{start:.2f} + {slope:.2f}x: each number should be within 0.4.",
+    )

@@ -349,11 +349,109 @@ def the_path(answer):
     return [letter for pair in itertools.pairwise(answer) for letter in pair]
 
 
+def huber(prediction, target):
+    return F.huber_loss(prediction, target)
+
+
+def pseudo_huber(prediction, target):
+    return ((1 + (prediction - target) ** 2).sqrt() - 1).mean()
+
+
+def cauchy(prediction, target):
+    return torch.log1p((prediction - target) ** 2).mean()
+
+
+def stable_log_cosh(prediction, target):
+    d = (prediction - target).abs()
+    return (d + F.softplus(-2 * d) - math.log(2)).clamp(min=0).mean()
+
+
+def by_cases(prediction, target):
+    d = (prediction - target).abs()
+    return torch.where(d < 0.5, d**2, d - 0.25).sum() / d.numel()
+
+
+class SmoothL1(torch.nn.Module):
+    def forward(self, prediction, target):
+        return F.smooth_l1_loss(prediction, target, beta=0.3)
+
+
+def mean_of_squares(prediction, target):
+    return ((prediction - target) ** 2).mean()
+
+
+def absolutes(prediction, target):
+    return (prediction - target).abs().mean()
+
+
+def naive_log_cosh(prediction, target):
+    return (prediction - target).cosh().log().mean()
+
+
+def summed_huber(prediction, target):
+    return F.huber_loss(prediction, target, reduction="sum")
+
+
+def each_huber(prediction, target):
+    return F.huber_loss(prediction, target, reduction="none")
+
+
+def roots_of_squares(prediction, target):
+    return ((prediction - target) ** 2).sqrt().mean()
+
+
+def signed_error(prediction, target):
+    return (prediction - target).mean()
+
+
+def one_sided(prediction, target):
+    return F.softplus(prediction - target).mean() - math.log(2)
+
+
+def leaning(prediction, target):
+    d = prediction - target
+    return torch.where(d > 0, 0.9, 0.1).mul(F.huber_loss(d, 0 * d, reduction="none")).mean()
+
+
+def logarithm_of_the_error(prediction, target):
+    return torch.log1p((prediction - target).abs()).mean()
+
+
+def shifted_huber(prediction, target):
+    return F.huber_loss(prediction, target) + 0.5
+
+
+def falling_far_away(prediction, target):
+    d = prediction - target
+    return (d**2 / (1 + d**4)).mean()
+
+
+def huber_as_a_number(prediction, target):
+    return F.huber_loss(prediction, target).item()
+
+
+def wide_huber(prediction, target):
+    return F.huber_loss(prediction, target, delta=100.0)
+
+
+def median_of_errors(prediction, target):
+    return torch.log1p((prediction - target) ** 2).median()
+
+
+def root_of_the_mean(prediction, target):
+    return F.huber_loss(prediction, target).sqrt()
+
+
+def free_below_a_tenth(prediction, target):
+    return ((prediction - target).abs() - 0.1).clamp(min=0).mean()
+
+
 RIGHT = {
     "14.1": [logsumexp_minus_logit, largest_subtracted, sample_by_sample, one_hot],
     "14.2": [maximum, by_where, by_relu, tilted],
     "14.3": [counted, counter, scaled_afterwards, by_sums],
     "14.4": [letters_and_repeats, by_index, by_groups, with_tensors, spelled],
+    "14.5": [huber, pseudo_huber, cauchy, stable_log_cosh, by_cases, SmoothL1()],
 }
 
 WRONG = {
@@ -417,5 +515,24 @@ WRONG = {
         (from_the_first, "your answer raised IndexError"),
         (empties, "The entries of the argument answer have changed"),
         (the_path, "should be one number, and it is the list"),
+    ],
+    "14.5": [
+        (mean_of_squares, "at most twice as hard is allowed"),
+        (absolutes, "small errors should pull gently"),
+        (naive_log_cosh, "The loss of an error of 1000"),
+        (summed_huber, "the mean over all elements"),
+        (each_huber, "The loss of equal tensors should be one number"),
+        (roots_of_squares, "small errors should pull gently"),
+        (signed_error, "a loss is not negative"),
+        (one_sided, "a loss is not negative"),
+        (leaning, "the sign should not matter"),
+        (logarithm_of_the_error, "small errors should pull gently"),
+        (shifted_huber, "it should be 0"),
+        (falling_far_away, "a larger error should not be cheaper"),
+        (huber_as_a_number, "The loss has no graph"),
+        (wide_huber, "at most twice as hard is allowed"),
+        (median_of_errors, "the mean over all elements"),
+        (root_of_the_mean, "small errors should pull gently"),
+        (free_below_a_tenth, "no error should be free"),
     ],
 }

@@ -333,7 +333,54 @@ def fails_on_empty(answer):
     return steps
 
 
+def huber_with_small_delta(prediction, target):
+    return nn.HuberLoss(delta=0.2)(prediction, target)
+
+
+def geman_mcclure_log(prediction, target):
+    d = (prediction - target) / 0.5
+    return 0.5 * torch.log(1 + d.square()).mean()
+
+
+def square_root_form(prediction, target):
+    error = target - prediction
+    return torch.mean(torch.sqrt(error**2 + 0.25) - 0.5)
+
+
+def mean_square(prediction, target):
+    return F.mse_loss(prediction, target)
+
+
+def mean_absolute(prediction, target):
+    return F.l1_loss(prediction, target)
+
+
+def fourth_root(prediction, target):
+    return (prediction - target).abs().add(1e-12).pow(0.25).mean()
+
+
+def huber_sum(prediction, target):
+    return nn.HuberLoss(reduction="sum")(prediction, target)
+
+
+def relative_error(prediction, target):
+    return F.huber_loss(prediction / target.abs().clamp(min=0.1), target * 0 + 1)
+
+
+def cut_squares(prediction, target):
+    return ((prediction - target) ** 2).clamp(max=1.0).sum()
+
+
+def hinge_on_numbers(prediction, target):
+    return (1 - prediction * target).clamp(min=0).mean()
+
+
+def huber_of_the_mean(prediction, target):
+    return F.huber_loss(prediction.mean(), target.mean())
+
+
 RIGHT = {
+    "14.5": [huber_with_small_delta, geman_mcclure_log, square_root_form],
     "14.1": [
         subtracts_max_and_gathers,
         logsumexp_and_index,
@@ -346,6 +393,16 @@ RIGHT = {
     "14.4": [pairs, index_loop, with_groupby, previous_is_none, with_numpy],
 }
 WRONG = {
+    "14.5": [
+        mean_square,
+        mean_absolute,
+        fourth_root,
+        huber_sum,
+        relative_error,
+        cut_squares,
+        hinge_on_numbers,
+        huber_of_the_mean,
+    ],
     "14.1": [
         naive_exp_overflows,
         underflows_to_inf,
