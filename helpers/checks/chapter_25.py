@@ -17,6 +17,7 @@ from helpers.checks.machinery import (
     as_text,
     call,
     compare,
+    describe,
     exercise,
     plain,
     require,
@@ -325,3 +326,141 @@ def _compare_run(answer: Any, folder: Path, tag: str, wanted: str, why: dict[str
     names = {Path(run).name: text for run, text in why.items()}
     require(found not in names, f"It returned {plain(found)}: {names.get(found)}.")
     raise Wrong(f"It returned {plain(found)}, and it should be {wanted!r}.")
+
+
+@exercise(
+    "25.4",
+    hints=(
+        "Where does a second run of the same script go, so that the two never mix? And when must "
+        "an epoch's numbers be in the file, if the next one may kill the process?",
+        "Make a new folder for each call, for example with tempfile.mkdtemp(dir=folder). Inside "
+        "`with SummaryWriter(...) as writer`, add_text once, then for each epoch, counted from 1, "
+        "add_scalar for each pair of name and value, and flush.",
+    ),
+)
+def log_run(answer: Any) -> str:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        settings = {"lr": 0.125, "optimizer": "AdamW", "width": 48}
+        first = [{"loss": 1.5, "val/accuracy": 0.25}, {"loss": 1.25},
+                 {"loss": 1.125, "val/accuracy": 0.5}]  # fmt: skip
+        second = [{"loss": 3.0 - epoch} for epoch in range(2)]
+        found = []
+        for epochs in (first, second):
+            path = _path_of_run(call(answer, folder, dict(settings), iter(epochs)), folder)
+            require(
+                path not in found,
+                "A second call wrote into the folder of the first, so the two runs mix: each call "
+                "needs a new folder.",
+            )
+            found.append(path)
+        for path, epochs in zip(found, (first, second), strict=True):
+            _require_scalars(path, epochs)
+            _require_settings(path, settings)
+    _require_each_epoch_at_once(answer)
+    _require_crash(answer)
+    return "What you log this way survives a crash, and never mixes with another run."
+
+
+def _accumulator(folder: Path) -> Any:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    return EventAccumulator(str(folder), size_guidance={"scalars": 0, "tensors": 0}).Reload()
+
+
+def _runs_below(folder: Path) -> list[Path]:
+    return sorted({path.parent for path in folder.rglob("events.out.tfevents.*")})
+
+
+def _path_of_run(result: Any, folder: Path) -> Path:
+    require(
+        isinstance(result, str | Path),
+        f"log_run returned {describe(result)}: the path of the run's folder is asked for.",
+    )
+    path = Path(result).resolve()
+    require(
+        path.is_dir() and folder.resolve() in path.parents,
+        f"log_run returned {str(result)!r}, which is not a folder below the one that was given.",
+    )
+    require(
+        any(path.glob("events.out.tfevents.*")),
+        "There is no file of events in the folder that log_run returned.",
+    )
+    return path
+
+
+def _require_scalars(path: Path, epochs: list[dict]) -> None:
+    run = _accumulator(path)
+    known = run.Tags()["scalars"]
+    for tag in {tag: None for epoch in epochs for tag in epoch}:
+        require(tag in known, f"There is no scalar {tag!r}: the run has {plain(known)}.")
+        wanted = [(n, epoch[tag]) for n, epoch in enumerate(epochs, start=1) if tag in epoch]
+        events = sorted((event.step, event.value) for event in run.Scalars(tag))
+        require(
+            [step for step, _ in events] == [step for step, _ in wanted],
+            f"The scalar {tag!r} has the steps {plain([step for step, _ in events])}, and "
+            f"{plain([step for step, _ in wanted])} are asked for: the numbers of its epochs.",
+        )
+        for (step, value), (_, right) in zip(events, wanted, strict=True):
+            require(
+                value == right,
+                f"The scalar {tag!r} is {value:g} at step {step}, and {right:g} was given.",
+            )
+
+
+def _require_settings(path: Path, settings: dict) -> None:
+    run = _accumulator(path)
+    tags = [tag for tag in run.Tags()["tensors"] if tag.split("/")[0] == "settings"]
+    require(bool(tags), 'There is no text with the tag "settings" in the run: see add_text.')
+    text = b"\n".join(
+        part for tag in tags for event in run.Tensors(tag) for part in event.tensor_proto.string_val
+    ).decode()
+    for key, value in settings.items():
+        require(
+            key in text and str(value) in text,
+            f"The text of the settings does not tell {key} and its value {value}.",
+        )
+
+
+def _require_each_epoch_at_once(answer: Any) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder, seen = Path(name), []
+
+        def epochs() -> Iterable[dict]:
+            for epoch in range(1, 4):
+                if epoch > 1:
+                    runs = [_accumulator(path) for path in _runs_below(folder)]
+                    steps = [event.step for run in runs if "loss" in run.Tags()["scalars"]
+                             for event in run.Scalars("loss")]  # fmt: skip
+                    seen.append(epoch - 1 in steps)
+                yield {"loss": 1 / epoch}
+
+        call(answer, folder, {"lr": 0.5}, epochs())
+    require(
+        seen == [True, True],
+        "When the next epoch began, the numbers of the last one could not be read from the files "
+        "yet: log each epoch as it comes, and flush.",
+    )
+
+
+def _require_crash(answer: Any) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+
+        def epochs() -> Iterable[dict]:
+            yield {"loss": 2.0}
+            raise _Crash("the training stops here")
+
+        arrived = False
+        try:
+            answer(folder, {"lr": 0.5}, epochs())
+        except _Crash:
+            arrived = True
+        require(arrived, "The error of the training did not arrive: let it pass.")
+        runs = _runs_below(folder)
+        require(len(runs) == 1, f"After a crash there are {len(runs)} runs: one is asked for.")
+        _require_scalars(runs[0], [{"loss": 2.0}])
+
+
+class _Crash(Exception):
+    """What the check's training raises."""

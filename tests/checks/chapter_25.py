@@ -1,11 +1,17 @@
 """Right and wrong answers to the exercises of chapter 25, and the hint that each must get."""
 
+import contextlib
+import json
 import math
 import operator
+import os
+import tempfile
+import uuid
 from pathlib import Path
 
 import numpy as np
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch.utils.tensorboard import SummaryWriter
 
 
 def by_key(folder, tag):
@@ -374,10 +380,108 @@ def with_the_value(folder, tag):
     return run, finals(folder, tag)[run]
 
 
+def in_a_new_folder(folder, settings, epochs):
+    path = tempfile.mkdtemp(dir=folder)
+    with SummaryWriter(path) as writer:
+        writer.add_text("settings", json.dumps(settings))
+        for n, numbers in enumerate(epochs, start=1):
+            for tag, value in numbers.items():
+                writer.add_scalar(tag, value, n)
+            writer.flush()
+    return path
+
+
+def numbered(folder, settings, epochs):
+    run = Path(folder) / f"run-{len(list(Path(folder).iterdir()))}"
+    writer = SummaryWriter(run)
+    writer.add_text("settings", "\n".join(f"{key}: {value}" for key, value in settings.items()))
+    n = 0
+    try:
+        for numbers in epochs:
+            n += 1
+            for tag in numbers:
+                writer.add_scalar(tag, numbers[tag], global_step=n)
+            writer.flush()
+    finally:
+        writer.close()
+    return run
+
+
+def with_an_own_count(folder, settings, epochs):
+    run = os.path.join(folder, uuid.uuid4().hex)
+    writer = SummaryWriter(run)
+    writer.add_text("settings", str(settings), 0)
+    try:
+        for n, numbers in enumerate(epochs):
+            [writer.add_scalar(tag, value, n + 1) for tag, value in numbers.items()]
+            writer.flush()
+        return run
+    finally:
+        writer.close()
+
+
+def a_new_folder(folder):
+    return tempfile.mkdtemp(dir=folder)
+
+
+def logged(place=a_new_folder, first=1, text=json.dumps, prefix="", result=lambda path: path,
+           tag="settings", ready=iter):  # fmt: skip
+    """Makes a function that logs, with one part that differs."""
+
+    def log_run(folder, settings, epochs):
+        path = place(folder)
+        with SummaryWriter(path) as writer:
+            if text:
+                writer.add_text(tag, text(settings))
+            for n, numbers in enumerate(ready(epochs), start=first):
+                for name, value in numbers.items():
+                    writer.add_scalar(prefix + name, value, n)
+                writer.flush()
+        return result(path)
+
+    return log_run
+
+
+def named_log(name, **options):
+    answer = logged(**options)
+    answer.__name__ = answer.__qualname__ = name
+    return answer
+
+
+def silent_about_errors(folder, settings, epochs):
+    def until_the_error():
+        with contextlib.suppress(Exception):
+            yield from epochs
+
+    return in_a_new_folder(folder, settings, until_the_error())
+
+
+def one_folder_for_each_tag(folder, settings, epochs):
+    path = tempfile.mkdtemp(dir=folder)
+    for n, numbers in enumerate(epochs, start=1):
+        for tag, value in numbers.items():
+            with SummaryWriter(Path(path) / tag) as writer:
+                writer.add_scalar(tag, value, n)
+    return path
+
+
+def writes_twice(folder, settings, epochs):
+    path = tempfile.mkdtemp(dir=folder)
+    with SummaryWriter(path) as writer:
+        writer.add_text("settings", str(settings))
+        for n, numbers in enumerate(epochs, start=1):
+            for tag, value in numbers.items():
+                writer.add_scalar(tag, value, n)
+                writer.add_scalar(tag, value, n)
+            writer.flush()
+    return path
+
+
 RIGHT = {
     "25.1": [by_key, by_sorting, by_a_loop],
     "25.2": [as_the_page, by_two_sums, by_powers, in_float32],
     "25.3": [by_rglob, by_walking, by_last_value],
+    "25.4": [in_a_new_folder, numbered, with_an_own_count],
 }
 
 WRONG = {
@@ -427,5 +531,20 @@ WRONG = {
         (begins_at_zero, "a search must not begin at 0"),
         (stumbles_over_other_tags, "your answer raised KeyError"),
         (with_the_value, "should be a string, and it is the tuple"),
+    ],
+    "25.4": [
+        (named_log("into_the_same", place=lambda folder: Path(folder) / "run"), "the two runs mix"),
+        (named_log("into_the_folder", place=str), "which is not a folder below"),
+        (named_log("from_zero", first=0), "has the steps [0, 1, 2]"),
+        (named_log("without_settings", text=None), 'There is no text with the tag "settings"'),
+        (named_log("names_alone", text=lambda s: " ".join(s)), "does not tell lr"),
+        (named_log("another_tag", tag="config"), 'There is no text with the tag "settings"'),
+        (named_log("all_at_once", ready=list), "could not be read from the files yet"),
+        (named_log("with_a_prefix", prefix="train/"), "There is no scalar 'loss'"),
+        (named_log("returns_nothing", result=lambda path: None), "returned None"),
+        (named_log("returns_a_list", result=lambda path: [path]), "the path of the run's folder"),
+        (silent_about_errors, "The error of the training did not arrive"),
+        (one_folder_for_each_tag, "There is no file of events in the folder"),
+        (writes_twice, "has the steps [1, 1, 2, 2, 3, 3]"),
     ],
 }

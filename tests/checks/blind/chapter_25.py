@@ -3,12 +3,15 @@
 import collections
 import math
 import os
+import secrets
+import tempfile
 from pathlib import Path
 
 import numpy as np
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
 from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
+from torch.utils.tensorboard import SummaryWriter
 
 
 def events_of(folder, tag):
@@ -431,12 +434,149 @@ def begins_at_zero(folder, tag):
     return winner
 
 
+class Run:
+    """Logs into a folder with a random name."""
+
+    def __init__(self, folder, settings):
+        self.path = Path(folder) / secrets.token_hex(8)
+        self.writer = SummaryWriter(str(self.path))
+        self.writer.add_text("settings", repr(settings))
+
+    def epoch(self, n, numbers):
+        for tag, value in numbers.items():
+            self.writer.add_scalar(tag, value, n)
+        self.writer.flush()
+
+
+def logs_through_a_class(folder, settings, epochs):
+    run = Run(folder, settings)
+    try:
+        n = 1
+        for numbers in epochs:
+            run.epoch(n, numbers)
+            n += 1
+    finally:
+        run.writer.close()
+    return str(run.path)
+
+
+def closes_after_each_epoch(folder, settings, epochs):
+    path = tempfile.mkdtemp(prefix="run-", dir=str(folder))
+    with SummaryWriter(path) as writer:
+        for key, value in settings.items():
+            writer.add_text(f"settings/{key}", f"{key} = {value}")
+    for n, numbers in enumerate(epochs, 1):
+        with SummaryWriter(path, filename_suffix=f".{n}") as writer:
+            for tag, value in numbers.items():
+                writer.add_scalar(tag, value, n)
+    return Path(path)
+
+
+def counts_the_folders(folder, settings, epochs):
+    k = 0
+    while (path := os.path.join(folder, f"{k:03}")) and os.path.exists(path):
+        k += 1
+    with SummaryWriter(path) as writer:
+        table = "\n".join(f"| {key} | {value} |" for key, value in settings.items())
+        writer.add_text("settings", table)
+        for n, numbers in enumerate(epochs):
+            for tag in numbers:
+                writer.add_scalar(tag, numbers[tag], n + 1)
+            writer.flush()
+    return path
+
+
+def logs_by_settings(folder, settings, epochs):
+    path = Path(folder) / "-".join(f"{key}={value}" for key, value in settings.items())
+    with SummaryWriter(path) as writer:
+        writer.add_text("settings", str(settings))
+        for n, numbers in enumerate(epochs, 1):
+            for tag, value in numbers.items():
+                writer.add_scalar(tag, value, n)
+            writer.flush()
+    return path
+
+
+def logs_without_steps(folder, settings, epochs):
+    path = tempfile.mkdtemp(dir=folder)
+    with SummaryWriter(path) as writer:
+        writer.add_text("settings", str(settings))
+        for numbers in epochs:
+            for tag, value in numbers.items():
+                writer.add_scalar(tag, value)
+            writer.flush()
+    return path
+
+
+def logs_the_loss_alone(folder, settings, epochs):
+    path = tempfile.mkdtemp(dir=folder)
+    with SummaryWriter(path) as writer:
+        writer.add_text("settings", str(settings))
+        for n, numbers in enumerate(epochs, 1):
+            writer.add_scalar("loss", numbers["loss"], n)
+            writer.flush()
+    return path
+
+
+def logs_with_add_scalars(folder, settings, epochs):
+    path = tempfile.mkdtemp(dir=folder)
+    with SummaryWriter(path) as writer:
+        writer.add_text("settings", str(settings))
+        for n, numbers in enumerate(epochs, 1):
+            writer.add_scalars("all", numbers, n)
+            writer.flush()
+    return path
+
+
+def logs_settings_as_hparams(folder, settings, epochs):
+    path = tempfile.mkdtemp(dir=folder)
+    with SummaryWriter(path) as writer:
+        writer.add_hparams(settings, {}, run_name=".")
+        for n, numbers in enumerate(epochs, 1):
+            for tag, value in numbers.items():
+                writer.add_scalar(tag, value, n)
+            writer.flush()
+    return path
+
+
+def returns_the_writer(folder, settings, epochs):
+    writer = SummaryWriter(tempfile.mkdtemp(dir=folder))
+    writer.add_text("settings", str(settings))
+    for n, numbers in enumerate(epochs, 1):
+        for tag, value in numbers.items():
+            writer.add_scalar(tag, value, n)
+        writer.flush()
+    writer.close()
+    return writer
+
+
+def collects_first(folder, settings, epochs):
+    path = tempfile.mkdtemp(dir=folder)
+    everything = list(epochs)
+    with SummaryWriter(path) as writer:
+        writer.add_text("settings", str(settings))
+        for n, numbers in enumerate(everything, 1):
+            for tag, value in numbers.items():
+                writer.add_scalar(tag, value, n)
+    return path
+
+
 RIGHT = {
+    "25.4": [logs_through_a_class, closes_after_each_epoch, counts_the_folders],
     "25.1": [by_sorting, by_loop, by_raw_files],
     "25.2": [in_a_loop, with_generator, with_matrix],
     "25.3": [with_rglob, with_walk, with_multiplexer],
 }
 WRONG = {
+    "25.4": [
+        logs_by_settings,
+        logs_without_steps,
+        logs_the_loss_alone,
+        logs_with_add_scalars,
+        logs_settings_as_hparams,
+        returns_the_writer,
+        collects_first,
+    ],
     "25.1": [
         last_in_file,
         first_of_equal_steps,
