@@ -118,16 +118,17 @@ class Errors(SphinxDirective):
 
 def _item(entry: Entry) -> nodes.list_item:
     """Returns an entry as a link with its title and, where it says more, its message."""
-    words = [
+    title = [
         nodes.literal("", part) if place % 2 else nodes.Text(part)
         for place, part in enumerate(entry.title.split("`"))
         if part
     ]
     address = f"../{CHAPTER}.html#{entry.anchor}"
-    link = nodes.reference("", "", nodes.inline("", "", *words), refuri=address, internal=True)
+    link = nodes.reference("", "", nodes.inline("", "", *title), refuri=address, internal=True)
     item = nodes.list_item("", nodes.paragraph("", "", link))
     if entry.message:
-        item += nodes.paragraph("", entry.message.replace("\n", " "), classes=["errors-message"])
+        words = nodes.literal("", " ".join(entry.message.split()))
+        item += nodes.paragraph("", "", words, classes=["errors-message"])
     return item
 
 
