@@ -58,6 +58,7 @@ def states(name, count, seed):
     """Returns the explorer's own start and random states."""
     rng, found = random.Random(seed), [{}]
     special = DRAWN.get(name, {})
+    found += EDGES.get(name, [])
     for _ in range(count):
         found.append(
             {
@@ -130,6 +131,8 @@ def convolution(size, kernel, stride, padding, dilation, cell, layers, transpose
     found = {"y": y[0, 0].long().tolist(), "out": y.shape[-1]}
     if not z.numel():
         return {"shape": (1, 1, 0, 0)}
+    walks = size if transposed else y.shape[-1]
+    found["limits"] = {"cell": walks**2 - 1}
     if transposed:
         return {**found, "stack": [{"size": size} for size in sizes]}
     fields, jumps = [], []
@@ -172,9 +175,20 @@ def broadcasting(a, b, step):
     total = p + 100 * q
     shape = total.shape
     places = [one.expand(shape).reshape(-1).tolist() for one in (p, q)]
+    columns = []
+    for axis in range(-len(shape), 0):
+        x, y = (one[axis] if len(one) >= -axis else None for one in (a, b))
+        if x == y:
+            rule = "equal"
+        elif None in (x, y):
+            rule = f"{'ab'[y is None]} is missing"
+        else:
+            rule = f"{'ab'[y == 1]} stretches"
+        columns.append({"a": x, "b": y, "size": shape[axis], "rule": rule})
     strides = [list(one.expand(shape).stride()) for one in (p, q)]
     return {
         "shape": list(shape),
+        "columns": columns,
         "strides": strides,
         "places": places,
         "sum": total.reshape(-1).tolist(),
@@ -234,7 +248,7 @@ def schedule(fall, rate, epochs, warmup, start, hold, every, grow, gamma, power,
         rates.append(last.get_last_lr()[0])
         optimizer.step()
         last.step()
-    return {"rates": rates}
+    return {"rates": rates, "limits": {"at": epochs - 1}}
 
 
 def floats(format, value, step, times):
@@ -249,6 +263,7 @@ def floats(format, value, step, times):
     for _ in range(times):
         total = (total.float() + step.float()).to(dtype)
     found = {"bits": bits.item() % 2**width, "x": x.item(), "total": total.item()}
+    found |= {"width": width, "exact": x.item() + times * step.item()}
     found |= {"small": step.item(), "further": None, "nearer": None}
     if math.isfinite(x.item()):
         found["further"] = (bits + 1).view(dtype).item()
@@ -471,6 +486,20 @@ TRUTH = {
     "signal": signal,
     "graph": graph,
 }
+# States that chance would rarely draw.
+EDGES = {
+    "graph": [
+        {"expression": text, "a": a, "b": b}
+        for text in ("relu(a) + b", "abs(a) * b", "sqrt(a)", "a ** b", "log(a)", "b / a", "2 ** a")
+        for a, b in ((0, 0), (0, 2), (0, -1), (1, 0), (-2, 2))
+    ],
+    "convolution": [{"transposed": False, "cell": 255}, {"transposed": True, "cell": 255}],
+    "losses": [
+        {"loss": loss, "prediction": prediction, "target": 0.5, "beta": 1}
+        for loss in ("L1Loss", "SmoothL1Loss", "HuberLoss")
+        for prediction in (0.5, 1.5, -0.5)
+    ],
+}
 # How texts and other special fields are drawn.
 DRAWN = {
     "broadcasting": {
@@ -587,6 +616,8 @@ def agree(shown, true, name, state):
 
     Of a run that has left for 1e9 and more, the largest numbers alone are known.
     """
+    if any(re.fullmatch(r"[01]{8,}", one) for one in true) and shown != true:
+        return False  # bits
     exact = [int(one) if re.fullmatch(r"[-+]?\d{1,15}", one) else float(one) for one in true]
     largest = max((abs(one) for one in exact if math.isfinite(one)), default=0)
     bound = within(name, state)

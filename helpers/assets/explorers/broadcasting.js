@@ -27,7 +27,7 @@
     const columns = wide(a).map((x, i) => {
       const y = wide(b)[i], [p, q] = [x ?? 1, y ?? 1];
       return {a: x, b: y, size: p === q ? p : p === 1 ? q : q === 1 ? p : null,
-        rule: p === q && x !== null && y !== null ? "equal" : p === q ? "missing" : p === 1 ? (x === null ? "a is missing" : "a stretches") : q === 1 ? (y === null ? "b is missing" : "b stretches") : "they differ"};
+        rule: x === y ? "equal" : x === null ? "a is missing" : y === null ? "b is missing" : p === 1 ? "a stretches" : q === 1 ? "b stretches" : "they differ"};
     });
     const clash = columns.findLastIndex(one => one.size === null);
     if (clash >= 0) return {columns, error: `RuntimeError: The size of tensor a (${columns[clash].a}) must match the size of tensor b (${columns[clash].b}) at non-singleton dimension ${clash}`};
