@@ -488,6 +488,7 @@ TRUTH = {
 }
 # States that chance would rarely draw.
 EDGES = {
+    "broadcasting": [{"a": "7", "b": "1"}, {"a": "6", "b": "1, 6"}, {"a": "", "b": ""}],
     "graph": [
         {"expression": text, "a": a, "b": b}
         for text in ("relu(a) + b", "abs(a) * b", "sqrt(a)", "a ** b", "log(a)", "b / a", "2 ** a")
