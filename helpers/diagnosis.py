@@ -74,7 +74,7 @@ def above_chance(
     run: Callable[[Tensor, Tensor], float],
     inputs: Tensor,
     targets: Tensor,
-    seeds: Iterable[int] = (0, 1, 2, 3, 4),
+    seeds: Iterable[int] = range(5),
 ) -> list[float]:
     """Returns by how much a validation accuracy exceeds chance when all labels are shuffled.
 

@@ -390,7 +390,7 @@ def _patients(
     outlier = x.clone()
     outlier[2, 1] = 30
     yield _Forward(same), outlier, y, set(), "inputs with one outlier"
-    yield _Forward(same), 0.01 * x - 12, y, {"scale"}, "inputs of about -12"
+    yield _Forward(same), 0.01 * x - 10.4, y, {"scale"}, "inputs of about -10.4"
     norm = nn.Sequential(nn.Linear(3, 4, bias=False), nn.BatchNorm1d(4), nn.Linear(4, 3))
     norm[1].eval()
     yield norm, x, y, set(), "batch normalisation in a mode of its own"
