@@ -294,8 +294,8 @@ def bare(node):
 
 # Where helpers keeps what chapters build.
 SHOWN = (
-    *("checkpoints", "data.folders", "losses", "networks.classifiers", "networks.operations"),
-    *("networks.unet", "train", "training"),
+    *("checkpoints", "data.folders", "diagnosis", "losses", "networks.classifiers"),
+    *("networks.operations", "networks.unet", "train", "training"),
 )
 
 

@@ -14,6 +14,7 @@ from tests.site.browsing import SITE, chromium, served
 BOOK = [
     "index",
     "how_to_use",
+    "errors",
     "explorers",
     "corrections",
     "notes_map",
