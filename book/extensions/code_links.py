@@ -32,7 +32,7 @@ EXAMPLE = re.compile(
     r'(<div class="highlight-\w+[^"]*"><div class="highlight"><pre>)(.*?)</pre>', re.S
 )
 TAG = re.compile(r"<[^>]+>")
-LINK = '<a href="{address}"{title} class="sphinx-codeautolink-a">{text}</a>'
+LINK = '<a class="sphinx-codeautolink-a" href="{address}"{title}>{text}</a>'
 logger = logging.getLogger(__name__)
 
 STUBS = {"_VariableFunctionsClass": "_VariableFunctions.pyi", "TensorBase": "__init__.pyi"}
