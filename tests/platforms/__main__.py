@@ -39,18 +39,11 @@ CONDITIONS = [
     "two workers",
     "random order",
     "one thread",
-    "another processor",
     "no network",
     "read-only home",
     "another locale",
 ]
 COLAB = "Colab's versions"
-# What PyTorch and its libraries compute with on a processor without vectors of 512 bits.
-NARROW = {
-    "ATEN_CPU_CAPABILITY": "avx2",
-    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
-    "ONEDNN_MAX_CPU_ISA": "AVX2",
-}
 PINNED = Path(__file__).with_name("colab.txt")
 
 
@@ -62,7 +55,7 @@ def command(condition: str, report: Path) -> list[str]:
     run = [sys.executable, "-m", "pytest", "--nbval", "-q", f"--junitxml={report}", *paths]
     if condition == "random order":
         run += ["-p", "no:tests.order"]
-    if condition in ("two workers", "another processor"):
+    if condition == "two workers":
         run += ["-n", "2"]
     return {"no network": ALONE, "read-only home": SEALED}.get(condition, []) + run
 
@@ -72,8 +65,6 @@ def environment(condition: str, folder: Path) -> dict[str, str]:
     variables = dict(os.environ)
     if condition == "one thread":
         variables |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    if condition == "another processor":
-        variables |= NARROW
     if condition == "read-only home":
         (folder / "home").mkdir()
         variables["HOME"] = str(folder / "home")
