@@ -18,7 +18,7 @@ from sphinx.util.docutils import SphinxDirective
 CHAPTER = "notebooks/33_errors"
 # The section after the last entry.
 END = "How do I find a mistake that is not listed?"
-FIELD = """<form class="errors-form" id="errors-form" hidden>
+FIELD = """<form class="errors-form" id="errors-form" hidden="">
 <label for="errors-paste">Your traceback, or what you see</label>
 <textarea id="errors-paste" rows="6" spellcheck="false" autocapitalize="off"></textarea>
 <p>
@@ -26,7 +26,7 @@ FIELD = """<form class="errors-form" id="errors-form" hidden>
 <span id="errors-status" role="status" aria-live="polite"></span>
 </p>
 </form>
-<ol class="errors-found" id="errors-found" aria-label="Entries that match best" hidden></ol>
+<ol class="errors-found" id="errors-found" aria-label="Entries that match best" hidden=""></ol>
 <script type="application/json" id="errors-data">@@DATA@@</script>
 """
 

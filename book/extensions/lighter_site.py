@@ -32,8 +32,8 @@ FORMULA = re.compile(r"<math.*?</math>", re.S)
 PLAIN_TOKEN = re.compile(r'<span class="(?:n|nn|nx|p|o|w|pm)">([^<]*)</span>')
 EMPTY = re.compile(r"<span></span>")
 ELEMENT = re.compile(r"<[a-z]")
-# What a page that is still too large does without: the colour of numbers, constants and braces in code, an
-# element for each word of inline code, and the third level of the contents that are for print.
+# What a page that is still too large does without: the colour of numbers, constants and braces in
+# code, an element for each word of inline code, and the third level of the contents for print.
 LARGEST = 4_000
 MORE_TOKENS = re.compile(r'<span class="(?:mi|mf|si|sa|kc|ow|pre)">([^<]*)</span>')
 PRINTED = re.compile(r'<div id="jb-print-toc">.*?</nav>', re.S)
