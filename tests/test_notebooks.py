@@ -36,7 +36,9 @@ def test_there_are_notebooks():
 def test_titles_are_the_same_everywhere():
     titles = {path.stem: read(path).cells[0].source.split("\n")[0][2:] for path in PATHS}
     course = yaml.safe_load((ROOT / "book" / "course.yml").read_text(encoding="utf-8"))
-    assert {c["name"]: c["title"] for part in course for c in part["chapters"]} == titles
+    named = {c["name"]: c["title"] for part in course for c in part["chapters"]}
+    # A chapter of the course that is not written yet is shown as planned.
+    assert {name: title for name, title in named.items() if name in titles} == titles
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert dict(re.findall(r"\[\d\d ([^\]]+)\]\(notebooks/(\w+)", readme)) == {
         title: name for name, title in titles.items()
