@@ -7,7 +7,6 @@ That figure depends on what else the machine does; bytes and elements do not.
 
 import datetime
 import gzip
-import http.server
 import json
 import os
 import shutil
@@ -15,15 +14,11 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 from helpers.files import write_atomically
 from tests.notebooks import ROOT
-from tests.site.browsing import FLAGS, SITE, chromium
+from tests.site.browsing import FLAGS, SITE, Quiet, chromium, served
 
 RECORD = ROOT / "book" / "results" / "pages.json"
 JUDGED = ("book/index.html", "notebooks/01_tensors.html", "notebooks/14_losses.html",
@@ -33,11 +28,8 @@ RUNS = 5
 PACKED = {".webp", ".png", ".jpg", ".woff2"}
 
 
-class _Zipped(http.server.SimpleHTTPRequestHandler):
-    """Serves a folder as a web server does: text packed by gzip, and kept by the browser."""
-
-    def log_message(self, *_):
-        pass
+class Zipped(Quiet):
+    """Serves as a web server does: text packed by gzip, and kept by the browser."""
 
     def do_GET(self):
         path = Path(self.translate_path(self.path))
@@ -57,18 +49,6 @@ class _Zipped(http.server.SimpleHTTPRequestHandler):
         self.wfile.write(content)
 
 
-@contextmanager
-def zipped() -> Iterator[str]:
-    """Serves the built site with gzip; yields its address."""
-    handler = partial(_Zipped, directory=str(SITE))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-
-
 def weights(pages: list[str]) -> dict[str, dict[str, int]]:
     """Returns what a phone loads for each page before anybody scrolls, with an empty cache.
 
@@ -76,7 +56,7 @@ def weights(pages: list[str]) -> dict[str, dict[str, int]]:
         For each page: kB over the wire, kB unpacked, and elements.
     """
     found = {}
-    with zipped() as address, chromium() as browser:
+    with served(Zipped) as address, chromium() as browser:
         for name in pages:
             page = browser.new_context(viewport={"width": 390, "height": 844}).new_page()
             sizes: list[tuple[int, int]] = []
@@ -112,7 +92,7 @@ def lighthouse(pages: tuple[str, ...] = JUDGED) -> dict[str, dict[str, float]]:
     scores: dict[str, dict[str, list[float]]] = {
         page: {name: [] for name in CATEGORIES} for page in pages
     }
-    with zipped() as address, tempfile.TemporaryDirectory() as folder:
+    with served(Zipped) as address, tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         for _ in range(RUNS):
             for page in pages:

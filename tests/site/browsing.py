@@ -17,15 +17,17 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
 
 
-class _Quiet(http.server.SimpleHTTPRequestHandler):
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Serves a folder and says nothing about it."""
+
     def log_message(self, *_):
         pass
 
 
 @contextmanager
-def served() -> Iterator[str]:
-    """Serves the built site; yields its address."""
-    handler = partial(_Quiet, directory=str(SITE))
+def served(kind: type[Quiet] = Quiet) -> Iterator[str]:
+    """Serves the built site by a kind of handler; yields its address."""
+    handler = partial(kind, directory=str(SITE))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
