@@ -28,10 +28,10 @@ class Explorer(SphinxDirective):
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        from helpers import explorer_stills, explorers  # PyTorch is needed on such a page alone
+        from helpers import explorers  # PyTorch is needed on such a page alone
 
         (name,) = self.arguments
-        self.env.note_dependency(explorer_stills.__file__)
+        self.env.note_dependency(explorers.stills.__file__)
         self.env.note_dependency(str(SCRIPTS / f"{name}.js"))
         try:
             return [nodes.raw("", explorers.html(name), format="html")]

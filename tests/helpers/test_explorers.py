@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from helpers import explorers
-from helpers.explorer_stills import STILLS
+from helpers.explorers.stills import STILLS
 
 every_explorer = pytest.mark.parametrize("name", explorers.names())
 

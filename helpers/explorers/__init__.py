@@ -16,9 +16,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from helpers.explorer_stills import STILLS
+from helpers.explorers.stills import STILLS
 
-SCRIPTS = Path(__file__).parent / "assets" / "explorers"
+SCRIPTS = Path(__file__).parents[1] / "assets" / "explorers"
 
 
 def show(name: str, **state: Any) -> None:
