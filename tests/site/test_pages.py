@@ -78,7 +78,7 @@ def test_the_404_page_works_at_any_depth(open_page):
     assert page.locator("img.logo__image").first.evaluate("i => i.naturalWidth") > 0
     assert faults_in_all_looks(page) == []
     page.get_by_role("link", name="All chapters").click()
-    expect(page.locator(".course-card")).to_have_count(26)
+    expect(page.locator("a.course-card")).to_have_count(len(PATHS))
 
 
 @pytest.mark.parametrize("path", PATHS, ids=IDS)
