@@ -1,5 +1,7 @@
 """Checks of chapter 27, sequences."""
 
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
@@ -37,17 +39,46 @@ _BATCHES = ((6, [2, 6, 3, 4]), (5, [3]), (4, [4, 4]), (7, [5, 3, 6, 1, 2]))
     ),
 )
 def last_outputs(answer: Any) -> str:
-    draw = Draw(1)
-    for steps, sizes in _BATCHES:
-        for hidden, dtype in ((3, torch.float32), (5, torch.float64)):
-            lengths = torch.tensor(sizes)
-            output = draw.normal(steps, len(sizes), hidden, dtype=dtype).requires_grad_()
-            name = f"last_outputs(output, lengths), for lengths {sizes} of {steps} steps,"
-            result = call(answer, output, lengths)
-            expected = torch.stack([output[n - 1, i] for i, n in enumerate(sizes)])
-            compare(result, expected, name, typical=_other_steps(output.detach(), sizes))
-            require_gradients(result, expected, {"output": output}, name)
+    _compare_on_batches(answer, Draw(1), "last_outputs", "output", _last, _other_steps)
     return "With one direction and one layer, a packed run has these in h_n."
+
+
+def _compare_on_batches(
+    answer: Any,
+    draw: Draw,
+    function: str,
+    argument: str,
+    reference: Callable[[Tensor, list[int]], Tensor],
+    mistakes: Callable[[Tensor, list[int]], dict[str, Any]],
+    hint: str = "",
+) -> None:
+    """Compares values, dtype and gradients on padded batches of one and of several features."""
+    for steps, sizes in _BATCHES:
+        for features, dtype in ((3, torch.float32), (1, torch.float64), (5, torch.float64)):
+            x = draw.normal(steps, len(sizes), features, dtype=dtype).requires_grad_()
+            name = f"{function}({argument}, lengths), for lengths {sizes} of {steps} steps,"
+            result = call(answer, x, torch.tensor(sizes))
+            expected = reference(x, sizes)
+            compare(
+                result,
+                expected,
+                name,
+                typical=mistakes(x.detach(), sizes),
+                hint=hint,
+                dtype=dtype,
+            )
+            if dtype == torch.float64:
+                rounded = {
+                    "The numbers were rounded to float32 on the way, and they are float64.": (
+                        expected.float().double()
+                    )
+                }
+                compare(result, expected, name, tolerance=1e-12, typical=rounded)
+            require_gradients(result, expected, {argument: x}, name)
+
+
+def _last(output: Tensor, sizes: list[int]) -> Tensor:
+    return torch.stack([output[n - 1, i] for i, n in enumerate(sizes)])
 
 
 def _other_steps(output: Tensor, sizes: list[int]) -> dict[str, Any]:
@@ -102,23 +133,8 @@ def _other_steps(output: Tensor, sizes: list[int]) -> dict[str, Any]:
     ),
 )
 def reverse_padded(answer: Any) -> str:
-    draw = Draw(2)
-    for steps, sizes in _BATCHES:
-        for features, dtype in ((3, torch.float32), (1, torch.float64)):
-            lengths = torch.tensor(sizes)
-            x = draw.normal(steps, len(sizes), features, dtype=dtype).requires_grad_()
-            name = f"reverse_padded(x, lengths), for lengths {sizes} of {steps} steps,"
-            result = call(answer, x, lengths)
-            expected = _turned(x, sizes)
-            compare(
-                result,
-                expected,
-                name,
-                typical=_other_turns(x.detach(), sizes),
-                hint="Real steps are turned within their own length, and padding stays as it is.",
-                dtype=dtype,
-            )
-            require_gradients(result, expected, {"x": x}, name)
+    hint = "Real steps are turned within their own length, and padding stays as it is."
+    _compare_on_batches(answer, Draw(2), "reverse_padded", "x", _turned, _other_turns, hint)
     return "Twice in a row, it gives x back."
 
 
@@ -181,6 +197,8 @@ def spans(answer: Any) -> str:
         ([], 0),
         ([7, 7, 7, 7], 7),
         ([1, 0, 0, 2, 2, 4], 4),
+        ([3, 10, 10, 13, 92], 0),
+        ([int(text) for text in ("300", "300", "7", "7", "500", "500", "500", "300")], 500),
     ]
     paths += [(draw.integers(0, 3, n).tolist(), blank) for n, blank in ((12, 0), (15, 2), (9, 1))]
     for path, blank in paths:
@@ -215,7 +233,16 @@ def _judge_spans(found: list, path: list[int], blank: int, name: str) -> None:
             merged[-1] = (symbol, merged[-1][1], last)
         else:
             merged.append((symbol, first, last))
+    single = [(symbol, t, t) for t, symbol in enumerate(path) if symbol != blank]
+    apart = [run for run in expected if run[0] < 257] + [one for one in single if one[0] > 256]
+    ends = bool(expected) and expected[-1][2] == len(path) - 1
     mistakes = {
+        "Equal numbers above 256 were taken for different ones: compare them by ==, not by is.": (
+            sorted(apart, key=lambda run: run[1])
+        ),
+        "Class 0 was left out, and the blank is another number here.": [
+            run for run in expected if run[0] != 0
+        ],
         "The third number is one too large: it is the last step itself, not the one after it.": [
             (s, a, b + 1) for s, a, b in expected
         ],
@@ -227,14 +254,12 @@ def _judge_spans(found: list, path: list[int], blank: int, name: str) -> None:
         "The blanks were dropped before the steps were counted: positions are those in the whole "
         "path.": _runs(without),
         "Equal symbols on both sides of a blank are two spans, and they were joined.": merged,
-        "The last span is missing: it ends with the path.": expected[:-1],
+        "The last span is missing: it ends with the path.": expected[:-1] if ends else expected,
         "The first span is missing.": expected[1:],
-        "Class 0 was left out, and the blank is another number here.": [
+        "The blank is 0 for this answer, and it is another number here.": [
             run for run in runs if run[0] != 0
         ],
-        "Repeats are listed one by one: join equal neighbours.": [
-            (symbol, t, t) for t, symbol in enumerate(path) if symbol != blank
-        ],
+        "Repeats are listed one by one: join equal neighbours.": single,
         "An entry is (symbol, first, last), in this order.": [(a, b, s) for s, a, b in expected],
         "Only blanks are in it: leave them out, and keep the rest.": [
             run for run in runs if run[0] == blank
@@ -260,81 +285,131 @@ def both(answer: Any) -> str:
     kind = as_class(answer, nn.Module, "nn.Module")
     draw = Draw(4)
     for inputs, hidden, steps, sizes in ((3, 4, 6, [4, 6, 2]), (2, 5, 5, [3]), (4, 3, 5, [4, 3])):
-        net = as_module(call(kind, inputs, hidden), f"Both({inputs}, {hidden})")
-        x, lengths = draw.normal(steps, len(sizes), inputs), torch.tensor(sizes)
-        name = f"Both({inputs}, {hidden})(x, lengths), for lengths {sizes} of {steps} steps,"
-        y = _read(net, x, lengths, name, hidden)
-        require(
-            not any(getattr(part, "bidirectional", False) for part in net.modules()),
-            "A layer with bidirectional=True does the work: use layers that read in one direction.",
-        )
-        _require_directions(net, x, lengths, name, hidden)
-        _require_no_padding(net, x, lengths, y, name, hidden)
-        _require_one_by_one(net, x, lengths, y, name, hidden)
-        _require_own_weights(net, draw, inputs, hidden)
+        case = _Case(kind, draw, inputs, hidden, steps, torch.tensor(sizes))
+        net, x = case.module(), case.batch()
+        for training in (True, False):
+            y = case.read(net.train(training), x)
+            require(
+                not any(getattr(part, "bidirectional", False) for part in net.modules()),
+                "A layer with bidirectional=True does the work: use layers that read in one "
+                "direction.",
+            )
+            require(
+                same(case.read(net, x), y),
+                f"{case.name(net)} gives other numbers in a second call with the same x: draw "
+                "nothing anew, and keep nothing from an earlier call.",
+            )
+            _require_directions(case, net)
+            _require_no_padding(case, net, x, y)
+            _require_one_by_one(case, net, x, y)
+        _require_own_weights(replace(case, steps=4, lengths=torch.tensor([4, 2])), net.train())
     return "Each half is what nn.GRU with bidirectional=True would give."
 
 
-def _read(net: nn.Module, x: Tensor, lengths: Tensor, name: str, hidden: int) -> Tensor:
-    shape = (len(x), len(lengths), 2 * hidden)
-    why = "Two halves of hidden features stand side by side at each step of x."
-    return as_tensor(call(net, x, lengths), name, shape, dtype="float", why=why)
+# A unit of a ReLU can be closed for one input or one start, and nothing passes through it. What is
+# asked for may show in any of so many modules; what is forbidden must show in none of them.
+_TRIALS = 60
 
 
-def _moved(
-    net: nn.Module, x: Tensor, lengths: Tensor, step: int, column: int, name: str, hidden: int
-) -> tuple[list[bool], list[bool]]:
-    """Tells at which real steps each half changes when one step of one sequence is another."""
-    other = x.clone()
-    other[step, column] += torch.linspace(1, 2, x.shape[2])
-    size = int(lengths[column])
-    before, after = (_read(net, z, lengths, name, hidden).detach() for z in (x, other))
-    change = (after - before)[:size, column].abs()
-    halves = (change[:, :hidden].amax(1) > 1e-7, change[:, hidden:].amax(1) > 1e-7)
-    return halves[0].tolist(), halves[1].tolist()
+@dataclass(frozen=True)
+class _Case:
+    """A class to be judged, with the sizes of its modules and of the batches that they read."""
+
+    kind: type[nn.Module]
+    draw: Draw
+    inputs: int
+    hidden: int
+    steps: int
+    lengths: Tensor
+
+    def module(self) -> nn.Module:
+        name = f"Both({self.inputs}, {self.hidden})"
+        return as_module(call(self.kind, self.inputs, self.hidden), name)
+
+    def modules(self, first: nn.Module) -> Iterator[nn.Module]:
+        """Yields a module, and then others like it, in the same mode."""
+        yield first
+        for _ in range(_TRIALS - 1):
+            yield self.module().train(first.training)
+
+    def batch(self) -> Tensor:
+        return self.draw.normal(self.steps, len(self.lengths), self.inputs)
+
+    def name(self, net: nn.Module) -> str:
+        where = "" if net.training else " in eval mode"
+        of = f"for lengths {self.lengths.tolist()} of {self.steps} steps"
+        return f"Both({self.inputs}, {self.hidden})(x, lengths){where}, {of},"
+
+    def read(self, net: nn.Module, x: Tensor) -> Tensor:
+        shape = (self.steps, len(self.lengths), 2 * self.hidden)
+        why = "Two halves of hidden features stand side by side at each step of x."
+        y = call(net, x, self.lengths.clone())
+        return as_tensor(y, self.name(net), shape, dtype="float", why=why)
+
+    def real(self) -> Tensor:
+        """Tells which steps are no padding: (steps, sequences)."""
+        return torch.arange(self.steps).unsqueeze(1) < self.lengths
+
+    def seen(self, net: nn.Module) -> Tensor:
+        """Tells which real steps move which: (halves, step changed, step moved, sequences)."""
+        x, other, real = self.batch(), 2 * self.batch(), self.real()
+        before, moved = self.read(net, x).detach(), []
+        for step in range(self.steps):
+            changed = x.clone()
+            changed[step, real[step]] = other[step, real[step]]
+            change = (self.read(net, changed).detach() - before).abs()
+            moved.append((change.unflatten(2, (2, self.hidden)).amax(3) > 1e-7).movedim(2, 0))
+        return torch.stack(moved, dim=1) & real
 
 
-def _require_directions(net: nn.Module, x: Tensor, lengths: Tensor, name: str, hidden: int) -> None:
-    for column, size in enumerate(lengths.tolist()):
-        first = _moved(net, x, lengths, 0, column, name, hidden)
-        last = _moved(net, x, lengths, size - 1, column, name, hidden)
-        start, end = [True] + [False] * (size - 1), [False] * (size - 1) + [True]
-        ahead, back = ([True] * size, end), (start, [True] * size)
-        halves = [(first[half], last[half]) for half in (0, 1)]
-        about = f"(Sequence {column} of {name[:-1]}.)"
+def _require_directions(case: _Case, net: nn.Module) -> None:
+    steps = torch.ones(case.steps, case.steps, dtype=torch.bool)
+    pairs = case.real().unsqueeze(1) & case.real()
+    right = torch.stack([steps.triu(), steps.tril()]).unsqueeze(3) & pairs
+    seen = torch.zeros_like(right)
+    for trial, module in enumerate(case.modules(net)):
+        seen |= case.seen(module)
+        if not (right & ~seen).any() or (trial > 3 and (seen & ~right).any()):
+            break
+    for column, size in enumerate(case.lengths.tolist()):
+        first, second = seen[:, :size, :size, column]
+        ahead, back = right[:, :size, :size, column]
         require(
-            halves != [back, ahead],
+            not (first.equal(back) and second.equal(ahead)),
             "The halves are exchanged: the half that reads from the beginning comes first.",
         )
         require(
-            halves[1] != ahead,
+            not second.equal(ahead),
             "The second half reads from the beginning as well: let it read from the end.",
         )
         require(
-            halves[1] != (end, [True] * size),
+            not second.equal(back.flip(1)),
             "The second half stands in the order in which it was read: turn its outputs back, so "
             "that step t holds what was read from the end to t.",
         )
-        require(
-            halves[0] == ahead,
-            "The first half at step t should hang on the steps 0 to t of its sequence, on all of "
-            f"them and no others, and it does not. {about}",
-        )
-        require(
-            halves[1] == back,
-            "The second half at step t should hang on step t and all real steps after it, and on "
-            f"no others, and it does not. {about}",
-        )
+        for found, wanted, rule in (
+            (first, ahead, "The first half at step t should hang on the steps 0 to t"),
+            (second, back, "The second half at step t should hang on the steps from t to the end"),
+        ):
+            if not found.equal(wanted):
+                raise Wrong(
+                    f"{rule} of its sequence, on all of them and no others. For sequence {column} "
+                    f"of {case.name(net)} {_other_pair(found, wanted)}."
+                )
 
 
-def _require_no_padding(
-    net: nn.Module, x: Tensor, lengths: Tensor, y: Tensor, name: str, hidden: int
-) -> None:
-    real = torch.arange(len(x)).unsqueeze(1) < lengths
-    require(not y[~real].any(), f"{name} is not zero beyond the end of each sequence.")
-    other = torch.where(real.unsqueeze(2), x, x * 3 - 2)
-    again = _read(net, other, lengths, name, hidden)
-    for half, which in ((slice(0, hidden), "first"), (slice(hidden, None), "second")):
+def _other_pair(seen: Tensor, right: Tensor) -> str:
+    """Returns in words the first pair of steps that is not as it should be."""
+    source, place = (seen != right).nonzero()[0].tolist()
+    hangs = "hangs" if seen[source, place] else "doesn't hang"
+    return f"step {place} {hangs} on step {source}"
+
+
+def _require_no_padding(case: _Case, net: nn.Module, x: Tensor, y: Tensor) -> None:
+    real = case.real()
+    require(not y[~real].any(), f"{case.name(net)} is not zero beyond the end of each sequence.")
+    again = case.read(net, torch.where(real.unsqueeze(2), x, x * 3 - 2))
+    for half, which in ((slice(0, case.hidden), "first"), (slice(case.hidden, None), "second")):
         require(
             same(again[..., half], y[..., half], 1e-5),
             f"The {which} half changes when the numbers in the padding change: no layer should "
@@ -342,37 +417,72 @@ def _require_no_padding(
         )
 
 
-def _require_one_by_one(
-    net: nn.Module, x: Tensor, lengths: Tensor, y: Tensor, name: str, hidden: int
-) -> None:
-    for column, size in enumerate(lengths.tolist()):
-        alone = x[:size, column : column + 1]
-        found = _read(net, alone, torch.tensor([size]), f"{name[:-1]} one by one,", hidden)
+def _require_one_by_one(case: _Case, net: nn.Module, x: Tensor, y: Tensor) -> None:
+    for column, size in enumerate(case.lengths.tolist()):
+        alone = replace(case, steps=size, lengths=torch.tensor([size]))
         compare(
             y[:size, column : column + 1],
-            found.detach(),
-            f"Sequence {column} of {name}",
+            alone.read(net, x[:size, column : column + 1]).detach(),
+            f"Sequence {column} of {case.name(net)}",
             tolerance=1e-4,
             hint="The second number is what the same module gives for the sequence alone.",
         )
 
 
-def _require_own_weights(net: nn.Module, draw: Draw, inputs: int, hidden: int) -> None:
-    name = f"Both({inputs}, {hidden})(x, lengths), for lengths [1] of 1 steps,"
-    y = _read(net, draw.normal(1, 1, inputs), torch.tensor([1]), name, hidden)
-    require(
-        not same(y[..., :hidden], y[..., hidden:]),
-        "For a sequence of one step both halves are equal: each direction needs weights of its "
-        "own.",
-    )
-    x = draw.normal(4, 2, inputs)
-    name = f"Both({inputs}, {hidden})(x, lengths), for lengths [4, 2] of 4 steps,"
-    y = _read(net, x, torch.tensor([4, 2]), name, hidden)
-    require(
-        y.requires_grad,
-        "The result has no graph, so nothing can be learnt: detach or no_grad cuts it.",
-    )
-    named = dict(net.named_parameters())
-    found = torch.autograd.grad(y.square().sum(), list(named.values()), allow_unused=True)
-    idle = [n for n, g in zip(named, found, strict=True) if g is None or not g.any()]
-    require(not idle, f"No gradient reaches {', '.join(idle[:3])}.")
+def _require_own_weights(case: _Case, net: nn.Module) -> None:
+    idle, halves = {name for name, _ in net.named_parameters()}, {"first", "second"}
+    require(idle, f"The module lists no parameters, so no optimizer would train it. {_REGISTERED}")
+    for module in case.modules(net):
+        named = dict(module.named_parameters())
+        frozen = [name for name, p in named.items() if not p.requires_grad]
+        require(not frozen, f"{', '.join(frozen[:3])}: requires_grad is off, so it never learns.")
+        y = case.read(module, case.batch())
+        require(
+            y.requires_grad,
+            "The result has no graph, so nothing can be learnt: detach or no_grad cuts it.",
+        )
+        unlisted = [leaf for leaf in _leaves(y) if all(leaf is not p for p in named.values())]
+        require(
+            not unlisted,
+            f"A weight of shape {[tuple(w.shape) for w in unlisted[:1]]} is at work that "
+            f"net.parameters() doesn't list, so no optimizer would train it. {_REGISTERED}",
+        )
+        first, second = (
+            call(_gradients, half.square().sum(), list(named.values()))
+            for half in y.split(case.hidden, dim=2)
+        )
+        for name, g, h in zip(named, first, second, strict=True):
+            require(
+                not ((g != 0) & (h != 0)).any(),
+                f"{name} serves both directions: each direction needs weights of its own.",
+            )
+            if g.any() or h.any():
+                idle.discard(name)
+        halves -= {which for which, found in (("first", first), ("second", second))
+                   if any(g.any() for g in found)}  # fmt: skip
+        if not idle and not halves:
+            break
+    require(not idle, f"No gradient reaches {', '.join(sorted(idle)[:3])}.")
+    require(not halves, f"No weight gets a gradient from the {min(halves, default='')} half.")
+
+
+_REGISTERED = "Assign a layer to an attribute of self, several of them as an nn.ModuleList."
+
+
+def _leaves(y: Tensor) -> list[Tensor]:
+    """Returns the tensors for which a backward of y would collect gradients."""
+    waiting, passed, found = [y.grad_fn], set(), []
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in passed:
+            continue
+        passed.add(node)
+        waiting += [following for following, _ in node.next_functions]
+        if type(node).__name__ == "AccumulateGrad":
+            found.append(node.variable)
+    return found
+
+
+def _gradients(loss: Tensor, weights: list[Tensor]) -> list[Tensor]:
+    found = torch.autograd.grad(loss, weights, retain_graph=True, allow_unused=True)
+    return [torch.zeros_like(w) if g is None else g for w, g in zip(weights, found, strict=True)]

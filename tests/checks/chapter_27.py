@@ -1,5 +1,7 @@
 """Right and wrong answers to the exercises of chapter 27, and the hint that each must get."""
 
+import copy
+import re
 from itertools import groupby
 
 import torch
@@ -68,6 +70,14 @@ def shortens_lengths(output, lengths):
 
 def beyond_the_end(output, lengths):
     return output[lengths, torch.arange(len(lengths))]
+
+
+def in_single_precision(output, lengths):
+    return indexed(output.float(), lengths)
+
+
+def rounded_to_single(output, lengths):
+    return indexed(output.float(), lengths).to(output.dtype)
 
 
 def flipped_parts(x, lengths):
@@ -143,6 +153,10 @@ def cut_graph(x, lengths):
 
 def as_float(x, lengths):
     return by_gather(x, lengths).float()
+
+
+def rounded(x, lengths):
+    return by_gather(x.float(), lengths).to(x.dtype)
 
 
 def by_numpy(x, lengths):
@@ -242,6 +256,23 @@ def fails_when_empty(path, blank):
     return by_groups(path, blank)
 
 
+def by_identity(path, blank):
+    found = []
+    for step, symbol in enumerate(path):
+        if symbol != blank:
+            if step and path[step - 1] is symbol:
+                found[-1] = (symbol, found[-1][1], step)
+            else:
+                found.append((symbol, step, step))
+    return found
+
+
+def by_characters(path, blank):
+    """A dot stands for any character but a newline, which is the one of class 10."""
+    runs = re.finditer(r"(.)\1*", "".join(map(chr, path)))
+    return [(ord(run[1]), run.start(), run.end() - 1) for run in runs if ord(run[1]) != blank]
+
+
 class Turned(nn.Module):
     kind = nn.GRU
 
@@ -276,6 +307,17 @@ class Packed(Turned):
             packed = pack_padded_sequence(z, lengths, enforce_sorted=False)
             parts.append(pad_packed_sequence(layer(packed)[0], total_length=len(x))[0])
         return parts[0], by_copy(parts[1], lengths)
+
+
+class StartsEqual(Turned):
+    def __init__(self, inputs, hidden):
+        super().__init__(inputs, hidden)
+        self.back = copy.deepcopy(self.ahead)
+
+
+class Rectified(Turned):
+    def kind(self, inputs, hidden):
+        return nn.RNN(inputs, hidden, nonlinearity="relu")
 
 
 class OneByOne(nn.Module):
@@ -323,6 +365,60 @@ class PaddingNotZero(Turned):
 class SharedWeights(Turned):
     def halves(self, x, lengths):
         return self.ahead(x)[0], by_gather(self.ahead(by_gather(x, lengths))[0], lengths)
+
+
+class SharedRecurrence(Turned):
+    def __init__(self, inputs, hidden):
+        super().__init__(inputs, hidden)
+        self.back.weight_hh_l0 = self.ahead.weight_hh_l0
+
+
+class ToldApartByASign(Turned):
+    def __init__(self, inputs, hidden):
+        super().__init__(inputs, hidden)
+        del self.back
+
+    def halves(self, x, lengths):
+        return self.ahead(x)[0], by_gather(self.ahead(by_gather(-x, lengths))[0], lengths)
+
+
+class HalfHidden(Turned):
+    """The second layer is no part of the module."""
+
+    def __init__(self, inputs, hidden):
+        super().__init__(inputs, hidden)
+        del self.back
+        self.others = [nn.GRU(inputs, hidden)]
+
+    def halves(self, x, lengths):
+        back, _ = self.others[0](by_gather(x, lengths))
+        return self.ahead(x)[0], by_gather(back, lengths)
+
+
+class AllHidden(Turned):
+    """Both layers stand in a plain dictionary."""
+
+    def __init__(self, inputs, hidden):
+        super().__init__(inputs, hidden)
+        self.layers = {"ahead": self.ahead, "back": self.back}
+        del self.ahead, self.back
+
+    def halves(self, x, lengths):
+        back, _ = self.layers["back"](by_gather(x, lengths))
+        return self.layers["ahead"](x)[0], by_gather(back, lengths)
+
+
+class FrozenBias(Turned):
+    def __init__(self, inputs, hidden):
+        super().__init__(inputs, hidden)
+        self.back.bias_hh_l0.requires_grad_(False)
+
+
+class FlippedInEval(Turned):
+    def halves(self, x, lengths):
+        if self.training:
+            return super().halves(x, lengths)
+        return self.ahead(x)[0], self.back(x.flip(0))[0].flip(0)
 
 
 class UnusedLayer(Turned):
@@ -384,7 +480,7 @@ RIGHT = {
     "27.1": [indexed, gathered, stacked, masked],
     "27.2": [flipped_parts, by_gather, by_copy, by_index],
     "27.3": [by_groups, by_steps, by_borders],
-    "27.4": [Turned, TurnedLSTM, Packed, OneByOne],
+    "27.4": [Turned, TurnedLSTM, Packed, OneByOne, StartsEqual, Rectified],
 }
 
 WRONG = {
@@ -400,6 +496,8 @@ WRONG = {
         (rows_in_a_list, "should be a torch.Tensor, and it is a list"),
         (shortens_lengths, "lengths"),
         (beyond_the_end, "IndexError"),
+        (in_single_precision, "has dtype float32, and float64 is asked for"),
+        (rounded_to_single, "The numbers were rounded to float32 on the way"),
     ],
     "27.2": [
         (whole_flip, "padding included"),
@@ -414,6 +512,7 @@ WRONG = {
         (cut_graph, "no graph"),
         (as_float, "float64 is asked for"),
         (by_numpy, "should be a torch.Tensor"),
+        (rounded, "The numbers were rounded to float32 on the way"),
     ],
     "27.3": [
         (end_exclusive, "one too large"),
@@ -423,12 +522,14 @@ WRONG = {
         (blanks_dropped_first, "The blanks were dropped before"),
         (joined_across_blanks, "and they were joined"),
         (forgets_the_last, "The last span is missing"),
-        (blank_is_zero, "Class 0 was left out"),
+        (blank_is_zero, "The blank is 0 for this answer"),
         (step_by_step, "Repeats are listed one by one"),
         (symbol_last, "in this order"),
         (symbols_only, "should be a list; it is"),
         (as_dictionary, "should be a list; it is"),
         (fails_when_empty, "IndexError"),
+        (by_identity, "compare them by ==, not by is"),
+        (by_characters, "gave [(3, 0, 0), (13, 3, 3), (92, 4, 4)], and it should be"),
     ],
     "27.4": [
         (HalvesExchanged, "The halves are exchanged"),
@@ -437,7 +538,13 @@ WRONG = {
         (FlippedWithPadding, "The second half changes when the numbers in the padding change"),
         (PaddingNotZero, "is not zero beyond the end"),
         (SharedWeights, "each direction needs weights of its own"),
-        (UnusedLayer, "No gradient reaches extra.weight"),
+        (SharedRecurrence, "ahead.weight_hh_l0 serves both directions"),
+        (ToldApartByASign, "serves both directions: each direction needs weights of its own"),
+        (HalfHidden, "that net.parameters() doesn't list"),
+        (AllHidden, "The module lists no parameters"),
+        (FrozenBias, "back.bias_hh_l0: requires_grad is off"),
+        (FlippedInEval, "The second half changes when the numbers in the padding change"),
+        (UnusedLayer, "No gradient reaches extra.bias, extra.weight"),
         (Builtin, "A layer with bidirectional=True does the work"),
         (Shortened, "is asked for. Two halves of hidden features"),
         (Summed, "is asked for. Two halves of hidden features"),
