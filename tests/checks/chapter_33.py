@@ -5,6 +5,7 @@ import math
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 
 def with_mean(prediction, target):
@@ -94,6 +95,20 @@ def without_graph(prediction, target):
     return by_the_library(prediction, target).detach()
 
 
+def in_single_precision(prediction, target):
+    return by_the_library(prediction.float(), target.float())
+
+
+def rounded_to_single(prediction, target):
+    return by_the_library(prediction.float(), target.float()).to(prediction.dtype)
+
+
+def refuses_other_dtypes(prediction, target):
+    if prediction.dtype != target.dtype:
+        raise ValueError(f"{tuple(prediction.shape)} {tuple(target.shape)}")
+    return by_the_library(prediction, target)
+
+
 def by_ids(model, optimizer):
     held = {id(p) for group in optimizer.param_groups for p in group["params"]}
     return [n for n, p in model.named_parameters() if id(p) not in held or not p.requires_grad]
@@ -175,6 +190,31 @@ def tied_twice(model, optimizer):
     return [*names, *(n for n in names if n.endswith("0.weight"))]
 
 
+def without_a_rate(model, optimizer):
+    held = {id(p) for group in optimizer.param_groups if group["lr"] for p in group["params"]}
+    return [n for n, p in model.named_parameters() if id(p) not in held or not p.requires_grad]
+
+
+def empties_the_groups(model, optimizer):
+    held = set()
+    for group in optimizer.param_groups:
+        while group["params"]:
+            held.add(group["params"].pop())
+    return [n for n, p in model.named_parameters() if p not in held or not p.requires_grad]
+
+
+def takes_in_the_rest(model, optimizer):
+    names = by_ids(model, optimizer)
+    for name in only_not_held(model, optimizer):
+        optimizer.add_param_group({"params": [model.get_parameter(name)]})
+    return names
+
+
+def clears_the_gradients(model, optimizer):
+    optimizer.zero_grad()
+    return by_ids(model, optimizer)
+
+
 def by_broadcasting(train, val):
     return torch.tensor([bool((train == v).flatten(1).all(1).any()) for v in val]).bool()
 
@@ -231,6 +271,40 @@ def by_bytes(train, val):
     return torch.tensor([v.numpy().tobytes() in known for v in val], dtype=torch.bool)
 
 
+def closest(train, val):
+    found = [any(torch.allclose(t, v) for t in train) for v in val]
+    return torch.tensor(found, dtype=torch.bool)
+
+
+def in_half_precision(train, val):
+    return by_loops(train.half(), val.half())
+
+
+def signless(train, val):
+    return by_loops(train.abs(), val.abs())
+
+
+def without_the_darkest(train, val):
+    return by_loops(*(t.double() - t.double().amin((1, 2, 3), True) for t in (train, val)))
+
+
+def scaled_to_the_brightest(train, val):
+    def scaled(images):
+        images = images.double()
+        return images / images.abs().amax((1, 2, 3), True).clamp(min=1e-9)
+
+    return by_loops(scaled(train), scaled(val))
+
+
+def one_twin_alone(train, val):
+    return torch.tensor([int((train == v).flatten(1).all(1).sum()) == 1 for v in val])
+
+
+def within_val_too(train, val):
+    places = [torch.cat([train, val[:i], val[i + 1 :]]) for i in range(len(val))]
+    return torch.cat([by_loops(others, v[None]) for others, v in zip(places, val, strict=True)])
+
+
 def as_a_list(train, val):
     return by_loops(train, val).tolist()
 
@@ -285,7 +359,7 @@ def in_place_and_back(model, inputs, targets):
     """Works on the model itself and puts everything back."""
     found = set()
     modes = [(m, m.training) for m in model.modules()]
-    state = copy.deepcopy(model.state_dict())
+    kept = [(b, b.clone()) for b in model.buffers()]
     parameters = list(model.parameters())
     try:
         model.eval()
@@ -298,7 +372,8 @@ def in_place_and_back(model, inputs, targets):
             loss = F.cross_entropy(model(inputs), targets * 0)
             gradients = torch.autograd.grad(loss, learn, allow_unused=True)
     finally:
-        model.load_state_dict(state)
+        for b, old in kept:
+            b.copy_(old)
         for module, mode in modes:
             module.training = mode
     if len(learn) < len(parameters) or any(g is None or g.norm() == 0 for g in gradients):
@@ -339,6 +414,69 @@ def by_functional_call(model, inputs, targets):
     if not all(p.grad is not None and p.grad.abs().sum() > 0 for p in twin.parameters()):
         found.append("stuck")
     return frozenset(found)
+
+
+def with_another_test(name, illness, test):
+    """Returns five tests, of which one is ``test`` and works on a copy of the model."""
+
+    def answer(model, inputs, targets):
+        found = five_tests(model, inputs, targets) - {illness}
+        return found | ({illness} if test(copy.deepcopy(model), inputs, targets) else set())
+
+    answer.__name__ = answer.__qualname__ = name
+    return answer
+
+
+def outputs_that(name, test):
+    """Returns five tests, of which that for softmax is a test of the outputs in eval mode."""
+    return with_another_test(name, "softmax", lambda model, x, y: bool(test(model.eval()(x))))
+
+
+def gradients_that(name, test, wanted=torch.zeros_like):
+    """Returns five tests, of which that for stuck is a test of the parameters after backward."""
+
+    def stuck(model, inputs, targets):
+        model.train().zero_grad()
+        loss = F.cross_entropy(model(inputs), wanted(targets))
+        if loss.requires_grad:
+            loss.backward()
+        return any(p.grad is None or not p.grad.any() for p in test(model))
+
+    return with_another_test(name, "stuck", stuck)
+
+
+def nearly_the_same(model, inputs, targets):
+    model.eval()
+    return not torch.allclose(model(inputs), model(inputs), atol=1e-2)
+
+
+def last_layer_is_wide_enough(model, inputs, targets):
+    layer = [m for m in model.modules() if isinstance(m, nn.Linear)][-1]
+    return bool(targets.min() < 0 or targets.max() >= layer.out_features)
+
+
+def one_reason_is_enough(model, inputs, targets):
+    found = five_tests(model, inputs, targets)
+    return found - {"stuck"} if "softmax" in found else found
+
+
+def modes_of_the_children(model, inputs, targets):
+    found = five_tests(model, inputs, targets)
+    training, modes = model.training, [(child, child.training) for child in model.children()]
+    model.eval().training = training
+    for child, mode in modes:
+        child.train(mode)
+    return found
+
+
+def state_dict_put_back(model, inputs, targets):
+    state = copy.deepcopy(model.state_dict())
+    modes = [(m, m.training) for m in model.modules()]
+    model.train()(inputs)
+    for module, mode in modes:
+        module.training = mode
+    model.load_state_dict(state)
+    return five_tests(model, inputs, targets)
 
 
 def always_healthy(model, inputs, targets):
@@ -506,6 +644,9 @@ WRONG = {
         (half, "This is the half of it"),
         (as_number, "should be a torch.Tensor"),
         (without_graph, "has the right value and no graph"),
+        (in_single_precision, "has dtype float32, and float64 is asked for"),
+        (rounded_to_single, "The numbers were rounded to float32 on the way"),
+        (refuses_other_dtypes, "only the shapes have to be equal"),
     ],
     "33.2": [
         (only_frozen, "The optimizer was made before"),
@@ -519,6 +660,10 @@ WRONG = {
         (tensors, "should be a list of names, and it holds"),
         (each_twice, "names '0.weight' twice"),
         (tied_twice, "names '0.weight' twice"),
+        (without_a_rate, "has '0.weight', and only the two reasons count"),
+        (empties_the_groups, "changed the optimizer: read its groups"),
+        (takes_in_the_rest, "changed the optimizer: read its groups"),
+        (clears_the_gradients, "The .grad of 0.weight of the argument model has changed"),
     ],
     "33.3": [
         (same_row, "may be the twin, not only the one in the same row"),
@@ -528,6 +673,13 @@ WRONG = {
         (pixel_by_pixel, "one and the same training image"),
         (close, "Equal means equal, not close"),
         (by_bytes, "-0.0 equals 0.0"),
+        (closest, "in its last bit, is True at [1], and it should be False"),
+        (in_half_precision, "in its last bit, is True at [1], and it should be False"),
+        (signless, "The sign counts as well"),
+        (without_the_darkest, "Equal differences between pixels don't make equal images"),
+        (scaled_to_the_brightest, "Equal ratios of pixels don't make equal images"),
+        (one_twin_alone, "One twin or several: True is asked for"),
+        (within_val_too, "a twin within val is none"),
         (as_a_list, "should be a torch.Tensor"),
         (how_many, "has shape (), and (4,) is asked for"),
         (for_train, "has shape (5,), and (4,) is asked for"),
@@ -559,5 +711,53 @@ WRONG = {
         (other_names, "which is none of the names"),
         (as_text, "should be a set of names, and it is"),
         (as_truth, "should be a set of names, and it is"),
+        (
+            outputs_that("at_most_one", lambda z: z.min() >= 0 and (z.sum(1) - 1).max() < 1e-4),
+            "A sum below 1 is not 1 either",
+        ),
+        (
+            outputs_that(
+                "one_on_average", lambda z: z.min() >= 0 and abs(z.sum(1).mean() - 1) < 1e-4
+            ),
+            "Every row has to sum to 1, not their mean",
+        ),
+        (
+            outputs_that("about_one", lambda z: z.min() >= 0 and (z.sum(1) - 1).abs().max() < 0.01),
+            "Within 0.0001 is asked for",
+        ),
+        (
+            outputs_that(
+                "exactly_one", lambda z: z.min() >= 0 and (z.sum(1) - 1).abs().max() < 1e-6
+            ),
+            "Within 0.0001 of 1 is asked for",
+        ),
+        (
+            outputs_that("above_zero", lambda z: z.min() > 0 and (z.sum(1) - 1).abs().max() < 1e-4),
+            "A probability may be 0",
+        ),
+        (with_another_test("nearly_the_same", "random", nearly_the_same), "Any difference counts"),
+        (
+            gradients_that("weights_alone", lambda m: [p for p in m.parameters() if p.ndim > 1]),
+            "A bias is a parameter too, and this one gets no gradient",
+        ),
+        (
+            gradients_that("own_targets", nn.Module.parameters, lambda y: y.clamp(0, 1)),
+            "With targets of class 0, the cross-entropy is exactly 0",
+        ),
+        (
+            with_another_test("by_the_last_layer", "labels", last_layer_is_wide_enough),
+            "whatever layers there are",
+        ),
+        (
+            with_another_test("median", "scale", lambda model, x, y: x.abs().median() > 10),
+            "for one row of 200, lacks ['scale']. The mean of all absolute values is above 10",
+        ),
+        (
+            with_another_test("root_mean_square", "scale", lambda m, x, y: x.square().mean() > 100),
+            "for one row of 40, has ['scale']. The mean of all absolute values is below 10",
+        ),
+        (one_reason_is_enough, "One patient may have several"),
+        (modes_of_the_children, "is in another mode than before"),
+        (state_dict_put_back, "The numbers in steps of the argument model have changed"),
     ],
 }
