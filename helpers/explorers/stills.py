@@ -562,6 +562,40 @@ def _graph(expression: str, a: float, b: float, c: float, step: int) -> tuple[st
     return drawing, f"y = {expression} = {y:.5g}. Each gradient sums over all ways from y."
 
 
+def _attention(
+    at: int, temperature: float, turn: int, rotary: int, mask: str, tokens: list[list[float]]
+) -> tuple[str, str]:
+    n = len(tokens)
+    row = min(at, n - 1)
+    x, v = torch.tensor(tokens, dtype=torch.float64).split([2, 1], dim=1)
+    place = torch.arange(n, dtype=torch.float64)
+
+    def turned(degrees: Tensor) -> Tensor:
+        a = torch.deg2rad(degrees)
+        return torch.stack(
+            [x[:, 0] * a.cos() - x[:, 1] * a.sin(), x[:, 0] * a.sin() + x[:, 1] * a.cos()], dim=1
+        )
+
+    seen = torch.ones(n, n, dtype=torch.bool)
+    if mask.startswith("causal"):
+        seen = seen.tril() if mask == "causal" else seen.tril().triu(-1)
+    elif mask == "last is padding" and n > 1:
+        seen[:, -1] = False
+    scale = 1 / (temperature * math.sqrt(2))
+    q, k = turned(turn + rotary * place), turned(rotary * place)
+    weights = (q @ k.T * scale).masked_fill(~seen, -math.inf).softmax(dim=1)
+    out = nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=seen, scale=scale)
+    rows = [
+        [f"token {i}", *(f"{w:.2f}" for w in weights[i]), f"{out[i].item():.2f}"] for i in range(n)
+    ]
+    most = weights[row].argmax().item()
+    return _table(["", *(f"to {j}" for j in range(n)), "output"], rows), (
+        f"Token {row} looks most at {'itself' if most == row else f'token {most}'}, with the "
+        f"weight {weights[row, most].item():.2f}. Its output is {out[row].item():.4f}: the values, "
+        f"{', '.join(f'{value:g}' for value in v[:, 0].tolist())}, weighted by its row."
+    )
+
+
 STILLS: dict[str, Callable[..., tuple[str, str]]] = {
     "broadcasting": _broadcasting,
     "strides": _strides,
@@ -574,4 +608,5 @@ STILLS: dict[str, Callable[..., tuple[str, str]]] = {
     "race": _race,
     "schedule": _schedule,
     "floats": _floats,
+    "attention": _attention,
 }

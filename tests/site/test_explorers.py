@@ -473,6 +473,40 @@ def a_fitting_shape(rng):
     return ", ".join(str(rng.choice([0, 1, 1, 1, 2, 2, 2, 3])) for _ in range(rng.choice(range(5))))
 
 
+def attention(at, temperature, turn, rotary, mask, tokens):
+    n = len(tokens)
+    x, v = torch.tensor(tokens, dtype=torch.float64).split([2, 1], dim=1)
+
+    def turned(degrees):
+        # A turn in the plane is a product of complex numbers.
+        there = torch.view_as_complex(x.contiguous()) * torch.polar(
+            torch.ones(n, dtype=torch.float64), torch.deg2rad(degrees)
+        )
+        return torch.view_as_real(there)
+
+    place = torch.arange(n, dtype=torch.float64)
+    q, k = turned(turn + rotary * place), turned(rotary * place)
+    older = place[:, None] - place
+    bias = torch.zeros(n, n, dtype=torch.float64)
+    if mask == "last is padding":
+        bias[:, max(1, n - 1) :] = -math.inf
+    elif mask != "none":
+        bias[(older < 0) | (older > (n if mask == "causal" else 1))] = -math.inf
+    options = {"attn_mask": bias, "scale": 1 / (temperature * math.sqrt(2))}
+    identity = torch.eye(n, dtype=torch.float64)
+    weights = nn.functional.scaled_dot_product_attention(q, k, identity, **options)
+    out = nn.functional.scaled_dot_product_attention(q, k, v, **options)
+    return {
+        "weights": weights.tolist(),
+        "out": out[:, 0].tolist(),
+        "queries": q.tolist(),
+        "keys": k.tolist(),
+        "row": min(at, n - 1),
+        "hidden": bias[min(at, n - 1)].isinf().tolist(),
+        "limits": {"at": n - 1},
+    }
+
+
 TRUTH = {
     "broadcasting": broadcasting,
     "strides": strides,
@@ -485,6 +519,7 @@ TRUTH = {
     "line": line,
     "signal": signal,
     "graph": graph,
+    "attention": attention,
 }
 # States that chance would rarely draw.
 EDGES = {
@@ -493,6 +528,11 @@ EDGES = {
         {"expression": text, "a": a, "b": b}
         for text in ("relu(a) + b", "abs(a) * b", "sqrt(a)", "a ** b", "log(a)", "b / a", "2 ** a")
         for a, b in ((0, 0), (0, 2), (0, -1), (1, 0), (-2, 2))
+    ],
+    "attention": [
+        {"mask": mask, "tokens": [[1, 0, 1], [0, 1, 2]][:n], "at": 5}
+        for mask in ("none", "causal", "causal, two tokens", "last is padding")
+        for n in (1, 2)
     ],
     "convolution": [{"transposed": False, "cell": 255}, {"transposed": True, "cell": 255}],
     "losses": [
@@ -515,6 +555,7 @@ DRAWN = {
 }
 # How close, where a number is not a plain sum in float32.
 WITHIN = {
+    "attention": {"rtol": 1e-9, "atol": 1e-12},
     "schedule": {"rtol": 1e-9, "atol": 1e-12},
     "floats": {"rtol": 0, "atol": 0},
     "race": {"rtol": 1e-6, "atol": 1e-8},
@@ -645,6 +686,7 @@ TYPED = {
     "line": ("steps", ["Home"], "After 0 steps: y = -2 x − 2"),
     "signal": ("depth", ["Home"], "in 1 layers"),
     "graph": ("a", ["Home"], "a.grad = -1.99"),
+    "attention": ("at", ["Home"], "Token 0 looks most at itself"),
 }
 REACHED = """name => {
     const inside = document.querySelector(`explorer-${name}`).shadowRoot.activeElement;
@@ -727,6 +769,7 @@ def test_the_code_is_copied(open_page):
 
 
 DRAGGED = [
+    ("attention", "token 1", (40, 30), "tokens"),
     ("boxes", "move 3", (-40, 30), "boxes"),
     ("boxes", "size 2", (20, -20), "boxes"),
     ("line", "point 1", (30, 30), "points"),
