@@ -330,25 +330,15 @@ def robust(answer: Any) -> str:
     target = draw.normal(4, 3)
     zero = _robust_value(answer, target.clone(), target, "equal tensors")
     require(abs(zero) < 1e-6, f"The loss of equal tensors is {zero:.4g}: it should be 0.")
-    sizes = [0.001, 0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0, 1000.0, 1e6]
-    start = torch.zeros(1, dtype=torch.float64)
-    costs, pulls = [], {}
-    for size in sizes:
-        what = f"an error of {size:g}"
-        costs.append(_robust_value(answer, start + size, start, what))
-        other = _robust_value(answer, start - size, start, f"an error of {-size:g}")
+    # Nine powers of ten in small steps, so that no valley or cliff lies between two of them.
+    costs = {size: _cost(answer, size) for size in (10 ** (k / 32 - 3) for k in range(9 * 32 + 1))}
+    for (small, cheap), (large, dear) in pairwise(costs.items()):
         require(
-            abs(costs[-1] - other) <= 1e-4 * abs(other) + 1e-9,
-            f"An error of {size:g} costs {costs[-1]:.6g}, and one of {-size:g} costs {other:.6g}: "
-            "the sign should not matter.",
+            dear >= cheap - 1e-6 * abs(cheap),
+            f"An error of {large:.4g} costs {dear:.4g}, and one of {small:.4g} costs {cheap:.4g}: "
+            "a larger error should not be cheaper.",
         )
-        pulls[size] = _pull(answer, start + size, start, what)
-    for (small, cheap), (large, dear) in pairwise(zip(sizes, costs, strict=True)):
-        require(
-            dear >= cheap - 1e-6 * abs(cheap) and dear > 0,
-            f"An error of {large:g} costs {dear:.4g}, and one of {small:g} costs {cheap:.4g}: a "
-            "larger error should not be cheaper, and no error should be free.",
-        )
+    pulls = {size: _pull(answer, size) for size in (0.001, 0.01, 0.1, 1.0, 10.0, 100.0, 1e3, 1e6)}
     require(
         pulls[0.001] <= 0.1 * pulls[1.0],
         f"An error of 0.001 pulls with {pulls[0.001]:.4g}, and an error of 1 with "
@@ -359,9 +349,45 @@ def robust(answer: Any) -> str:
         f"An error of 1000 pulls with {pulls[1000.0]:.4g}, and an error of 10 with "
         f"{pulls[10.0]:.4g}: at most twice as hard is allowed.",
     )
+    _require_error_alone(answer)
     _require_mean(answer, draw)
     _require_fit(answer, draw)
     return "Fifteen damaged values of a hundred, and the line holds."
+
+
+def _one(number: float) -> Tensor:
+    return torch.tensor([number], dtype=torch.float64)
+
+
+def _cost(answer: Any, size: float) -> float:
+    """Returns what one error costs, which is more than nothing and the same for both signs."""
+    name = f"{size:.4g}"
+    cost = _robust_value(answer, _one(size), _one(0), f"an error of {name}")
+    other = _robust_value(answer, _one(-size), _one(0), f"an error of -{name}")
+    require(
+        abs(cost - other) <= 1e-4 * abs(other) + 1e-9,
+        f"An error of {name} costs {cost:.6g}, and one of -{name} costs {other:.6g}: the sign "
+        "should not matter.",
+    )
+    require(
+        cost > 0,
+        f"An error of {name} costs {cost:.4g}: no error of 0.001 or more should be free.",
+    )
+    return cost
+
+
+def _require_error_alone(answer: Any) -> None:
+    for size in (0.3, 2.0, 30.0, 1000.0):
+        cost = _cost(answer, size)
+        for target in (-40.0, 7.0, 500.0):
+            moved = _robust_value(
+                answer, _one(target + size), _one(target), f"an error of {size:g}"
+            )
+            require(
+                abs(moved - cost) <= 1e-3 * cost,
+                f"An error of {size:g} costs {cost:.5g} where the target is 0, and {moved:.5g} "
+                f"where it is {target:g}: the error alone should count.",
+            )
 
 
 def _robust_value(answer: Any, prediction: Tensor, target: Tensor, what: str) -> float:
@@ -371,16 +397,16 @@ def _robust_value(answer: Any, prediction: Tensor, target: Tensor, what: str) ->
     return value
 
 
-def _pull(answer: Any, prediction: Tensor, target: Tensor, what: str) -> float:
-    prediction = prediction.clone().requires_grad_()
-    loss = call(answer, prediction, target)
+def _pull(answer: Any, size: float) -> float:
+    prediction = _one(size).requires_grad_()
+    loss = call(answer, prediction, _one(0))
     require(
         isinstance(loss, Tensor) and loss.requires_grad,
         "The loss has no graph: it should be a tensor through which gradients flow.",
     )
     (gradient,) = torch.autograd.grad(loss.sum(), prediction)
     found = gradient.item()
-    require(math.isfinite(found), f"The gradient of {what} is {found}.")
+    require(math.isfinite(found), f"The gradient of an error of {size:g} is {found}.")
     return abs(found)
 
 

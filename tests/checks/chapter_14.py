@@ -442,6 +442,28 @@ def root_of_the_mean(prediction, target):
     return F.huber_loss(prediction, target).sqrt()
 
 
+def free_below_two_thousandths(prediction, target):
+    error = ((prediction - target).abs() - 0.002).clamp(min=0)
+    return F.huber_loss(error, torch.zeros_like(error))
+
+
+def cheap_beyond_a_hundred(prediction, target):
+    costs = F.huber_loss(prediction, target, reduction="none")
+    return torch.where((prediction - target).abs() < 100, costs, 50.0).mean()
+
+
+def with_a_valley(prediction, target):
+    """Between 20 and 25 an error is cheap, and beyond them dear again."""
+    d = (prediction - target).abs()
+    costs = F.huber_loss(prediction, target, reduction="none")
+    return torch.where((d < 20) | (d > 25), costs, 5.0).mean()
+
+
+def share_of_the_target(prediction, target):
+    error = (prediction - target) / (1 + target.abs())
+    return F.huber_loss(error, torch.zeros_like(error))
+
+
 def free_below_a_tenth(prediction, target):
     return ((prediction - target).abs() - 0.1).clamp(min=0).mean()
 
@@ -519,7 +541,7 @@ WRONG = {
     "14.5": [
         (mean_of_squares, "at most twice as hard is allowed"),
         (absolutes, "small errors should pull gently"),
-        (naive_log_cosh, "The loss of an error of 1000"),
+        (naive_log_cosh, "The loss of an error of 749.9 is inf"),
         (summed_huber, "the mean over all elements"),
         (each_huber, "The loss of equal tensors should be one number"),
         (roots_of_squares, "small errors should pull gently"),
@@ -533,6 +555,10 @@ WRONG = {
         (wide_huber, "at most twice as hard is allowed"),
         (median_of_errors, "the mean over all elements"),
         (root_of_the_mean, "small errors should pull gently"),
-        (free_below_a_tenth, "no error should be free"),
+        (free_below_a_tenth, "An error of 0.001 costs 0: no error of 0.001 or more should be free"),
+        (free_below_two_thousandths, "no error of 0.001 or more should be free"),
+        (cheap_beyond_a_hundred, "An error of 100 costs 50"),
+        (with_a_valley, "a larger error should not be cheaper"),
+        (share_of_the_target, "the error alone should count"),
     ],
 }

@@ -1,5 +1,6 @@
 """Chapter 14."""
 
+import math
 from itertools import groupby
 
 import numpy as np
@@ -333,54 +334,199 @@ def fails_on_empty(answer):
     return steps
 
 
-def huber_with_small_delta(prediction, target):
-    return nn.HuberLoss(delta=0.2)(prediction, target)
+def huber(prediction, target):
+    return F.huber_loss(prediction, target)
 
 
-def geman_mcclure_log(prediction, target):
-    d = (prediction - target) / 0.5
-    return 0.5 * torch.log(1 + d.square()).mean()
+smooth_module = nn.SmoothL1Loss(beta=1.0)
 
 
-def square_root_form(prediction, target):
-    error = target - prediction
-    return torch.mean(torch.sqrt(error**2 + 0.25) - 0.5)
+def log_cosh(prediction, target):
+    d = (prediction - target).abs()
+    return (d + F.softplus(-2 * d) - math.log(2)).mean()
 
 
-def mean_square(prediction, target):
-    return F.mse_loss(prediction, target)
+def cauchy(prediction, target):
+    return torch.log1p((prediction - target) ** 2).mean()
 
 
-def mean_absolute(prediction, target):
-    return F.l1_loss(prediction, target)
+def geman(prediction, target):
+    s = (prediction - target).square()
+    return torch.mean(s / (1 + s))
 
 
-def fourth_root(prediction, target):
-    return (prediction - target).abs().add(1e-12).pow(0.25).mean()
+def truncated(prediction, target):
+    return ((prediction - target) ** 2).clamp(max=4).mean()
 
 
-def huber_sum(prediction, target):
-    return nn.HuberLoss(reduction="sum")(prediction, target)
+def tukey(prediction, target, c=4.685):
+    u = ((prediction - target) / c).clamp(-1, 1)
+    return (c * c / 6 * (1 - (1 - u**2) ** 3)).mean()
 
 
-def relative_error(prediction, target):
-    return F.huber_loss(prediction / target.abs().clamp(min=0.1), target * 0 + 1)
+def welsch(prediction, target):
+    return -torch.expm1(-((prediction - target) ** 2) / 2).mean()
 
 
-def cut_squares(prediction, target):
-    return ((prediction - target) ** 2).clamp(max=1.0).sum()
+def by_where(prediction, target):
+    e = torch.abs(prediction - target)
+    total = torch.where(e < 1, 0.5 * e * e, e - 0.5).sum()
+    return total / e.numel()
 
 
-def hinge_on_numbers(prediction, target):
-    return (1 - prediction * target).clamp(min=0).mean()
+class Pseudo(nn.Module):
+    def __init__(self, delta=0.5):
+        super().__init__()
+        self.delta = delta
+
+    def forward(self, prediction, target):
+        d = (prediction - target) / self.delta
+        return (self.delta**2 * d**2 / (1 + (1 + d**2).sqrt())).mean()
 
 
-def huber_of_the_mean(prediction, target):
-    return F.huber_loss(prediction.mean(), target.mean())
+def root_of_log(prediction, target):
+    return (prediction - target).square().log1p().add(1).sqrt().sub(1).mean()
+
+
+def arctan(prediction, target):
+    return torch.atan((prediction - target) ** 2).mean()
+
+
+def mse(p, t):
+    return F.mse_loss(p, t)
+
+
+def l1(p, t):
+    return (p - t).abs().mean()
+
+
+def summed(p, t):
+    return F.huber_loss(p, t, reduction="sum")
+
+
+def unreduced(p, t):
+    return F.huber_loss(p, t, reduction="none")
+
+
+def detached_loss(p, t):
+    return F.huber_loss(p.detach(), t)
+
+
+def number(p, t):
+    return F.huber_loss(p, t).item()
+
+
+def delta_ten(p, t):
+    return F.huber_loss(p, t, delta=10.0)
+
+
+def delta_five(p, t):
+    return F.huber_loss(p, t, delta=5.0)
+
+
+def insensitive(p, t):
+    return F.huber_loss(((p - t).abs() - 0.1).clamp(min=0), torch.zeros_like(p))
+
+
+def only_too_high(p, t):
+    return F.huber_loss((p - t).clamp(min=0), torch.zeros_like(p))
+
+
+def asymmetric(p, t):
+    d = p - t
+    return (torch.where(d > 0, 1.0, 0.5) * ((1 + d**2).sqrt() - 1)).mean()
+
+
+def falls_again(p, t):
+    s = (p - t) ** 2
+    return (s * torch.exp(-s / 8)).mean()
+
+
+def overflow(p, t):
+    return (p - t).cosh().log().mean()
+
+
+def no_minus_one(p, t):
+    return (1 + (p - t) ** 2).sqrt().mean()
+
+
+def log1p_abs(p, t):
+    return (p - t).abs().log1p().mean()
+
+
+def median(p, t):
+    return ((1 + (p - t) ** 2).sqrt() - 1).flatten().median()
+
+
+def huber_of_mean(p, t):
+    return F.huber_loss(p.mean(), t.mean())
+
+
+def rmse(p, t):
+    return ((p - t) ** 2).mean().sqrt()
+
+
+def root_of_huber(p, t):
+    return F.huber_loss(p, t).sqrt()
+
+
+def power_three_halves(p, t):
+    return (p - t).abs().pow(1.5).mean()
+
+
+def power_1_2(p, t):
+    return (p - t).abs().pow(1.2).mean()
+
+
+def first_axis(p, t):
+    return F.huber_loss(p, t, reduction="none").mean(dim=0)
+
+
+def outliers_out(p, t):
+    d = p - t
+    return torch.where(d.abs() < 5, d**2, 0.0).mean()
+
+
+def mean_of_the_kept(p, t):
+    d = p - t
+    return (d[d.abs() < 5] ** 2).mean()
+
+
+def trimmed(p, t):
+    s = ((p - t) ** 2).flatten().sort().values
+    return s[: max(1, int(0.8 * len(s)))].mean()
+
+
+def quantile(p, t):
+    d = p - t
+    return torch.maximum(0.9 * d, -0.1 * d).mean()
+
+
+def small_beta(p, t):
+    return F.smooth_l1_loss(p, t, beta=0.005)
+
+
+def clamp_pred(p, t):
+    return F.mse_loss(p.clamp(-5, 5), t.clamp(-5, 5))
+
+
+def smooth_half_huge(p, t):
+    return F.smooth_l1_loss(p, t, beta=100.0)
+
+
+def free_small(p, t):
+    return F.huber_loss(((p - t).abs() - 5e-4).clamp(min=0), torch.zeros_like(p))
+
+
+def cheaper_beyond_100(p, t):
+    return torch.where((p - t).abs() < 100, F.huber_loss(p, t, reduction="none"), 50.0).mean()
+
+
+def cheaper_beyond_20(p, t):
+    return torch.where((p - t).abs() < 20, F.huber_loss(p, t, reduction="none"), 5.0).mean()
 
 
 RIGHT = {
-    "14.5": [huber_with_small_delta, geman_mcclure_log, square_root_form],
     "14.1": [
         subtracts_max_and_gathers,
         logsumexp_and_index,
@@ -391,18 +537,25 @@ RIGHT = {
     "14.2": [with_where, with_maximum, with_relu, with_abs, with_weights, with_flat_loop],
     "14.3": [bincount_and_present, counts_in_a_list, normalises_at_the_end, with_unique],
     "14.4": [pairs, index_loop, with_groupby, previous_is_none, with_numpy],
-}
-WRONG = {
     "14.5": [
-        mean_square,
-        mean_absolute,
-        fourth_root,
-        huber_sum,
-        relative_error,
-        cut_squares,
-        hinge_on_numbers,
-        huber_of_the_mean,
+        huber,
+        smooth_module,
+        log_cosh,
+        cauchy,
+        geman,
+        truncated,
+        tukey,
+        welsch,
+        by_where,
+        Pseudo(),
+        root_of_log,
+        arctan,
+        free_small,
     ],
+}
+
+
+WRONG = {
     "14.1": [
         naive_exp_overflows,
         underflows_to_inf,
@@ -453,5 +606,38 @@ WRONG = {
         counts_differences,
         off_by_one,
         fails_on_empty,
+    ],
+    "14.5": [
+        mse,
+        l1,
+        summed,
+        unreduced,
+        detached_loss,
+        number,
+        delta_ten,
+        delta_five,
+        insensitive,
+        only_too_high,
+        asymmetric,
+        falls_again,
+        overflow,
+        no_minus_one,
+        log1p_abs,
+        median,
+        huber_of_mean,
+        rmse,
+        root_of_huber,
+        power_three_halves,
+        power_1_2,
+        first_axis,
+        outliers_out,
+        mean_of_the_kept,
+        trimmed,
+        quantile,
+        small_beta,
+        clamp_pred,
+        smooth_half_huge,
+        cheaper_beyond_100,
+        cheaper_beyond_20,
     ],
 }
