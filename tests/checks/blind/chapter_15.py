@@ -3,6 +3,7 @@
 import math
 
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 
@@ -276,80 +277,256 @@ def fills_target_in_place(prediction, target, known):
     return (d**2).sum() / known.sum().clamp(min=1)
 
 
-def bce_plus_tversky(logits, masks):
+def _tv(logits, masks, alpha=0.3, beta=0.7, smooth=1.0):
+    p, t = logits.sigmoid().flatten(1), masks.flatten(1)
+    hits = (p * t).sum(1)
+    return 1 - (hits + smooth) / (
+        hits + alpha * (p * (1 - t)).sum(1) + beta * ((1 - p) * t).sum(1) + smooth
+    )
+
+
+def pos_weight(logits, masks):
+    return F.binary_cross_entropy_with_logits(logits, masks, pos_weight=logits.new_tensor(3.0))
+
+
+class Weighted(nn.Module):
+    def __init__(self, weight=2.0):
+        super().__init__()
+        self.register_buffer("weight", torch.tensor(weight))
+
+    def forward(self, logits, masks):
+        return nn.functional.binary_cross_entropy_with_logits(logits, masks, pos_weight=self.weight)
+
+
+def tversky(logits, masks):
+    return _tv(logits, masks).mean()
+
+
+def focal(logits, masks):
     p = logits.sigmoid()
-    axes = (1, 2, 3)
-    tp = (p * masks).sum(axes)
-    fp = (p * (1 - masks)).sum(axes)
-    fn = ((1 - p) * masks).sum(axes)
-    index = (tp + 1) / (tp + 0.2 * fp + 0.8 * fn + 1)
-    return F.binary_cross_entropy_with_logits(logits, masks) + (1 - index).mean()
+    miss = -masks * (1 - p) ** 2 * F.logsigmoid(logits)
+    alarm = -(1 - masks) * p**2 * F.logsigmoid(-logits)
+    return (0.75 * miss + 0.25 * alarm).mean()
 
 
-def softplus_with_weights(logits, masks):
-    cost = F.softplus(torch.where(masks > 0, -logits, logits))
-    return (cost * (1 + 4 * masks)).mean(dim=(1, 2, 3)).mean()
+def squared_hinge(logits, masks):
+    sign = 2 * masks - 1
+    return ((1 + masks) * F.relu(1 - sign * logits) ** 2).mean()
 
 
-def one_picture_at_a_time(logits, masks):
-    total = 0.0
-    for z, t in zip(logits, masks, strict=True):
-        p = torch.sigmoid(z)
-        total = total + 1 - ((p * t).sum() + 1) / (p.sum() + t.sum() - (p * t).sum() + 1)
-    return total / len(logits)
+def brier(logits, masks):
+    return ((1 + 2 * masks) * (logits.sigmoid() - masks) ** 2).mean()
 
 
-def misses_count_half(logits, masks):
-    cost = F.binary_cross_entropy_with_logits(logits, masks, reduction="none")
-    return (torch.where(masks > 0, 0.5, 1.0) * cost).mean()
+def loop(logits, masks):
+    losses = []
+    for z, m in zip(logits, masks):
+        bce = F.binary_cross_entropy_with_logits(z, m, weight=1 + m)
+        losses.append(bce + _tv(z[None], m[None])[0])
+    return torch.stack(losses).mean()
 
 
-def bce_summed(logits, masks):
-    weight = torch.tensor(3.0, dtype=logits.dtype)
-    return F.binary_cross_entropy_with_logits(logits, masks, pos_weight=weight, reduction="sum")
+def softplus_pair(logits, masks):
+    n = len(logits)
+    miss = (masks * F.softplus(-logits)).view(n, -1).mean(1)
+    alarm = ((1 - masks) * F.softplus(logits)).view(n, -1).mean(1)
+    return (2 * miss + alarm).mean()
 
 
-def iou_of_the_batch(logits, masks):
-    p = logits.sigmoid()
-    shared = (p * masks).sum()
-    return 1 - (shared + 1) / (p.sum() + masks.sum() - shared + 1)
+def summed_per_picture(logits, masks):
+    c = F.binary_cross_entropy_with_logits(
+        logits, masks, reduction="none", pos_weight=torch.tensor(4.0)
+    )
+    return c.flatten(1).sum(1).mean()
 
 
-def bce_on_probabilities(logits, masks):
-    p = logits.sigmoid().clamp(1e-6, 1 - 1e-6)
-    return -(3 * masks * p.log() + (1 - masks) * (1 - p).log()).sum()
+class Combined:
+    def __init__(self):
+        self.a = 0.5
+
+    def __call__(self, logits, masks):
+        return self.a * pos_weight(logits, masks) + (1 - self.a) * tversky(logits, masks)
 
 
-def accuracy_of_the_pixels(logits, masks):
-    return 1 - ((logits > 0) == (masks > 0)).double().mean()
+def plain_bce(z, m):
+    return F.binary_cross_entropy_with_logits(z, m)
 
 
-def uphill(logits, masks):
-    weight = torch.tensor(3.0, dtype=logits.dtype)
-    return F.binary_cross_entropy_with_logits(-logits, masks, pos_weight=weight)
+def weights_swapped(z, m):
+    return F.binary_cross_entropy_with_logits(z, m, weight=3 - 2 * m)
 
 
-def without_the_mean(logits, masks):
-    weight = torch.tensor(3.0, dtype=logits.dtype)
-    return F.binary_cross_entropy_with_logits(logits, masks, pos_weight=weight, reduction="none")
+def barely(z, m):
+    return F.binary_cross_entropy_with_logits(z, m, pos_weight=torch.tensor(1.02))
+
+
+def summed(z, m):
+    return F.binary_cross_entropy_with_logits(z, m, pos_weight=torch.tensor(3.0), reduction="sum")
+
+
+def unreduced(z, m):
+    return F.binary_cross_entropy_with_logits(z, m, pos_weight=torch.tensor(3.0), reduction="none")
+
+
+def per_picture(z, m):
+    return _tv(z, m)
+
+
+def batch_tversky(z, m):
+    p = z.sigmoid()
+    h = (p * m).sum()
+    return 1 - (h + 1) / (h + 0.3 * (p * (1 - m)).sum() + 0.7 * ((1 - p) * m).sum() + 1)
+
+
+def by_hand_log(z, m):
+    p = z.sigmoid()
+    return -(3 * m * p.log() + (1 - m) * (1 - p).log()).mean()
+
+
+def number(z, m):
+    return pos_weight(z, m).item()
+
+
+def thresholded(z, m):
+    p = (z > 0).float()
+    return (2 * m * (1 - p) + (1 - m) * p).mean()
+
+
+def negative(z, m):
+    return _tv(z, m).mean() - 1
+
+
+def label_smoothed(z, m):
+    return F.binary_cross_entropy_with_logits(z, m * 0.9 + 0.05, weight=1 + m)
+
+
+def no_smooth(z, m):
+    return _tv(z, m, smooth=0.0).mean()
+
+
+def by_mask_size(z, m):
+    c = (1 + m) * F.binary_cross_entropy_with_logits(z, m, reduction="none")
+    return (c.flatten(1).sum(1) / m.flatten(1).sum(1)).mean()
+
+
+def batch_balance(z, m):
+    w = (1 - m).sum() / m.sum().clamp(min=1)
+    return F.binary_cross_entropy_with_logits(z, m, pos_weight=1 + w)
+
+
+def focal_detached(z, m):
+    c = F.binary_cross_entropy_with_logits(z, m, reduction="none")
+    pt = torch.exp(-c).detach()
+    return ((1 + m) * (1 - pt) ** 2 * c).mean()
+
+
+def in_float32(z, m):
+    return F.binary_cross_entropy_with_logits(z.float(), m.float(), pos_weight=torch.tensor(3.0))
+
+
+def misses_only(z, m):
+    return (m * F.softplus(-z)).mean()
+
+
+def focal_tversky(z, m):
+    return _tv(z, m).pow(0.75).mean()
+
+
+def no_sigmoid_loss(z, m):
+    return ((1 + m) * (z - m) ** 2).mean()
+
+
+def sigmoid_twice_loss(z, m):
+    return F.binary_cross_entropy_with_logits(z.sigmoid(), m, pos_weight=torch.tensor(3.0))
+
+
+def detached(z, m):
+    return pos_weight(z.detach(), m)
+
+
+def exponential(z, m):
+    return ((1 + m) * torch.exp((1 - 2 * m) * z)).mean()
+
+
+def alarms_dearer(z, m):
+    return _tv(z, m, 0.7, 0.3).mean()
+
+
+def inverted(z, m):
+    return F.binary_cross_entropy_with_logits(z, 1 - m, weight=1 + m)
+
+
+def first_picture(z, m):
+    return pos_weight(z[:1], m[:1])
+
+
+def max_picture(z, m):
+    return _tv(z, m).max()
+
+
+def nonempty_only(z, m):
+    keep = m.flatten(1).sum(1) > 0
+    return pos_weight(z[keep], m[keep])
+
+
+def rmse(z, m):
+    return brier(z, m).sqrt()
+
+
+def weighted_norm(z, m):
+    w = 1 + 2 * m
+    return (w * F.binary_cross_entropy_with_logits(z, m, reduction="none")).sum() / w.sum()
+
+
+def clamped(z, m):
+    p = z.sigmoid().clamp(1e-7, 1 - 1e-7)
+    return -(3 * m * p.log() + (1 - m) * (1 - p).log()).mean()
+
+
+def bce_of_p(z, m):
+    return F.binary_cross_entropy(z.sigmoid(), m, weight=1 + m)
+
+
+def straight(z, m):
+    p = z.sigmoid()
+    h = (p > 0.5).to(p) + p - p.detach()
+    return ((1 + m) * (h - m) ** 2).mean()
+
+
+def crop(z, m):
+    return pos_weight(z[..., 1:-1, 1:-1], m[..., 1:-1, 1:-1])
+
+
+def mean_then_square(z, m):
+    return _tv(z, m).mean() ** 2
+
+
+def log_of_mean(z, m):
+    return -torch.log(1 - _tv(z, m).mean())
 
 
 RIGHT = {
-    "15.4": [bce_plus_tversky, softplus_with_weights, one_picture_at_a_time],
     "15.1": [softplus_form, logaddexp_form, signed_softplus, log1p_form, logsumexp_stack],
     "15.2": [sums_over_dims, flattened, picture_by_picture, fraction_of_errors],
     "15.3": [picks_known, where_target, masked_fill_both, branch_on_any, masked_select_dot],
-}
-WRONG = {
     "15.4": [
-        misses_count_half,
-        bce_summed,
-        iou_of_the_batch,
-        bce_on_probabilities,
-        accuracy_of_the_pixels,
-        uphill,
-        without_the_mean,
+        pos_weight,
+        Weighted(),
+        tversky,
+        focal,
+        squared_hinge,
+        brier,
+        loop,
+        softplus_pair,
+        summed_per_picture,
+        Combined(),
+        clamped,
+        bce_of_p,
     ],
+}
+
+
+WRONG = {
     "15.1": [
         plain_log_cosh,
         forgets_log_two,
@@ -391,5 +568,41 @@ WRONG = {
         sum_of_known,
         absolute_error,
         fills_target_in_place,
+    ],
+    "15.4": [
+        plain_bce,
+        weights_swapped,
+        barely,
+        summed,
+        unreduced,
+        per_picture,
+        batch_tversky,
+        by_hand_log,
+        number,
+        thresholded,
+        negative,
+        label_smoothed,
+        no_smooth,
+        by_mask_size,
+        batch_balance,
+        focal_detached,
+        in_float32,
+        misses_only,
+        focal_tversky,
+        no_sigmoid_loss,
+        sigmoid_twice_loss,
+        detached,
+        exponential,
+        alarms_dearer,
+        inverted,
+        first_picture,
+        max_picture,
+        nonempty_only,
+        rmse,
+        weighted_norm,
+        straight,
+        crop,
+        mean_then_square,
+        log_of_mean,
     ],
 }
