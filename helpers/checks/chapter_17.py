@@ -390,6 +390,7 @@ def own_rule(answer: Any) -> str:
     as_class(answer, optim.Optimizer, "torch.optim.Optimizer")
     draw = Draw(4)
     _require_manners(answer, draw)
+    _require_groups(answer, draw)
     for steepest in (1, 10, 100):
         bowl = _Bowl(draw, steepest)
         start = bowl.loss()
@@ -435,15 +436,15 @@ def _said(share: float) -> str:
     return f"{share:.3g}" if math.isfinite(share) else "countless"
 
 
-def _made(answer: Any, parameters: list[nn.Parameter]) -> optim.Optimizer:
+def _made(answer: Any, parameters: list, groups: int = 1) -> optim.Optimizer:
     optimizer = call(answer, parameters, changes=True)
     require(
-        len(getattr(optimizer, "param_groups", [])) == 1,
+        len(getattr(optimizer, "param_groups", [])) == groups,
         'The optimizer has no param_groups of its own: super().__init__(params, {"lr": lr}) makes '
         "them.",
     )
     require(
-        "lr" in optimizer.param_groups[0],
+        all("lr" in group for group in optimizer.param_groups),
         'The group has no "lr": hand it to super().__init__ in the dictionary of defaults.',
     )
     return optimizer
@@ -451,21 +452,23 @@ def _made(answer: Any, parameters: list[nn.Parameter]) -> optim.Optimizer:
 
 def _require_manners(answer: Any, draw: Draw) -> None:
     """Steps, and leaves alone what is not its own."""
-    moving, idle = nn.Parameter(draw.normal(4)), nn.Parameter(draw.normal(3))
-    optimizer = _made(answer, [idle, moving])
+    idle, moving, late = (nn.Parameter(draw.normal(n)) for n in (3, 4, 2))
+    optimizer = _made(answer, [idle, moving, late])
     start, still = moving.detach().clone(), idle.detach().clone()
-    for _ in range(3):
+    for number in range(5):
         moving.grad = moving.detach().clone()
-        before = moving.grad.clone()
-        run(optimizer.step)
+        late.grad = late.detach().clone() if number < 3 else None
+        left = late.detach().clone()
+        _step(optimizer, [idle, moving, late])
         require(
-            moving.grad is not None and torch.equal(moving.grad, before),
-            "step changed or cleared a gradient: work on a copy; clearing is for zero_grad.",
+            torch.equal(idle.detach(), still),
+            "A parameter without a gradient has moved: skip those whose grad is None.",
         )
-    require(
-        torch.equal(idle.detach(), still),
-        "A parameter without a gradient has moved: skip those whose grad is None.",
-    )
+        require(
+            late.grad is not None or torch.equal(late.detach(), left),
+            "A parameter without a gradient has moved, by what is remembered of an earlier one: "
+            "skip those whose grad is None now.",
+        )
     require(
         not torch.equal(moving.detach(), start),
         "The parameters did not move. Change them in place, under torch.no_grad().",
@@ -478,6 +481,48 @@ def _require_manners(answer: Any, draw: Draw) -> None:
         'The group\'s lr was set to 0, and the parameters still moved: read group["lr"] in each '
         "step.",
     )
+
+
+def _step(optimizer: optim.Optimizer, parameters: list[nn.Parameter]) -> None:
+    """Steps, and demands that each gradient stays what it was, or missing."""
+    before = [None if p.grad is None else p.grad.clone() for p in parameters]
+    run(optimizer.step)
+    for p, old in zip(parameters, before, strict=True):
+        if old is None:
+            require(
+                p.grad is None,
+                "step gave a gradient to a parameter that had none: leave .grad alone, and skip "
+                "the parameter.",
+            )
+            continue
+        require(
+            p.grad is not None and torch.equal(p.grad, old),
+            "step changed or cleared a gradient: work on a copy; clearing is for zero_grad.",
+        )
+
+
+def _require_groups(answer: Any, draw: Draw) -> None:
+    """Of two groups, the one whose lr is 0 rests, and the other moves."""
+    for resting in (0, 1):
+        parameters = [nn.Parameter(draw.normal(3)), nn.Parameter(draw.normal(2, 2))]
+        optimizer = _made(answer, [{"params": [p]} for p in parameters], groups=2)
+        optimizer.param_groups[resting]["lr"] = 0.0
+        start = [p.detach().clone() for p in parameters]
+        for _ in range(3):
+            for p in parameters:
+                p.grad = p.detach().clone()
+            _step(optimizer, parameters)
+        where = f"Of two groups, the {('first', 'second')[resting]} has the lr 0"
+        moved = [not torch.equal(p, old) for p, old in zip(parameters, start, strict=True)]
+        require(
+            not moved[resting],
+            f"{where}, and its parameters moved: read each group's own lr.",
+        )
+        require(
+            moved[1 - resting],
+            f"{where}, and the parameters of the other did not move: go through all groups, and "
+            "read each group's own lr.",
+        )
 
 
 def _require_no_unit(answer: Any, draw: Draw, factor: float, written: str) -> None:

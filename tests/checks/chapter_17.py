@@ -594,6 +594,42 @@ class ClearsGradients(Rule):
         self.zero_grad()
 
 
+class RateOfTheFirstGroup(Rule):
+    def rate(self, group):
+        return self.param_groups[0]["lr"]
+
+
+class OnlyTheFirstGroup(Rule):
+    @torch.no_grad()
+    def step(self, closure=None):
+        group = self.param_groups[0]
+        for p in group["params"]:
+            if p.grad is not None:
+                p -= group["lr"] * p.grad / self.size(p)
+
+
+class ZerosForNone(Rule):
+    def step(self, closure=None):
+        for group in self.param_groups:
+            for p in group["params"]:
+                p.grad = torch.zeros_like(p) if p.grad is None else p.grad
+        super().step()
+
+
+class GoesOnWithoutAGradient(Rule):
+    """The momentum of earlier steps moves a parameter that has no gradient now."""
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        for group in self.param_groups:
+            for p in group["params"]:
+                s = self.state[p]
+                if p.grad is not None:
+                    s["m"] = s.get("m", 0) / 2 + p.grad / self.size(p)
+                if "m" in s:
+                    p -= group["lr"] * s["m"]
+
+
 class ShrinksAll(Rule):
     @torch.no_grad()
     def step(self, closure=None):
@@ -696,6 +732,10 @@ WRONG = {
         (DividesTheGradient, "changed or cleared a gradient"),
         (ClearsGradients, "changed or cleared a gradient"),
         (ShrinksAll, "A parameter without a gradient has moved"),
+        (RateOfTheFirstGroup, "read each group's own lr"),
+        (OnlyTheFirstGroup, "go through all groups"),
+        (ZerosForNone, "step gave a gradient to a parameter that had none"),
+        (GoesOnWithoutAGradient, "by what is remembered of an earlier one"),
         (ForgetsNone, "your answer raised TypeError"),
         (MakesNewTensors, "The parameters did not move"),
         (WithoutGroups, "has no param_groups"),

@@ -1,5 +1,7 @@
 """Chapter 17."""
 
+import math
+
 import torch
 from torch import nn, optim
 
@@ -522,12 +524,12 @@ class NotAnOptimizer:
         return loss
 
 
-def designed(step_size, lr=0.05, start=lambda p: {}):
-    """Makes a class whose step is ``lr * step_size(p, state)``."""
+def _rule(name, update, lr=0.3, start=None):
+    """A class whose step calls update(self, group, p, self.state[p])."""
 
-    class MyRule(optim.Optimizer):
-        def __init__(self, params, lr=lr):
-            super().__init__(params, {"lr": lr})
+    class Rule(optim.Optimizer):
+        def __init__(self, params):
+            super().__init__(params, dict(lr=lr))
 
         @torch.no_grad()
         def step(self):
@@ -535,102 +537,456 @@ def designed(step_size, lr=0.05, start=lambda p: {}):
                 for p in group["params"]:
                     if p.grad is None:
                         continue
-                    if not self.state[p]:
-                        self.state[p].update(start(p))
-                    p.add_(step_size(p, self.state[p]), alpha=-group["lr"])
+                    update(self, group, p, self.state[p])
 
-    return MyRule
-
-
-def zeros(p):
-    return {"t": 0, "m": torch.zeros_like(p), "v": torch.zeros_like(p)}
+    Rule.__name__ = name
+    return Rule
 
 
-def adam_step(p, s):
-    s["t"] += 1
-    s["m"] = 0.9 * s["m"] + 0.1 * p.grad
-    s["v"] = 0.99 * s["v"] + 0.01 * p.grad**2
-    return s["m"] / (1 - 0.9 ** s["t"]) / ((s["v"] / (1 - 0.99 ** s["t"])).sqrt() + 1e-10)
+class Adagrad(optim.Optimizer):
+    def __init__(self, params, lr=0.3):
+        super().__init__(params, {"lr": lr})
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is None:
+                    continue
+                s = self.state[p]
+                if not s:
+                    s["sum"] = torch.zeros_like(p)
+                s["sum"].addcmul_(p.grad, p.grad)
+                p.addcdiv_(p.grad, s["sum"].sqrt().add(1e-15), value=-group["lr"])
 
 
-def rprop_step(p, s):
-    same = s["m"] * p.grad
-    s["v"] = torch.where(s["v"] == 0, 1.0, s["v"])
-    s["v"] *= torch.where(same > 0, 1.2, torch.where(same < 0, 0.5, 1.0))
-    s["m"] = p.grad.clone()
-    return s["v"].clamp(max=10) * p.grad.sign()
+class AdamOwn(optim.Optimizer):
+    def __init__(self, params, lr=0.1, betas=(0.9, 0.99), eps=1e-10):
+        super().__init__(params, dict(lr=lr, betas=betas, eps=eps))
+
+    def step(self):
+        with torch.no_grad():
+            for g in self.param_groups:
+                b1, b2 = g["betas"]
+                for p in g["params"]:
+                    if p.grad is None:
+                        continue
+                    s = self.state[p]
+                    s["t"] = s.get("t", 0) + 1
+                    s["m"] = b1 * s.get("m", 0) + (1 - b1) * p.grad
+                    s["v"] = b2 * s.get("v", 0) + (1 - b2) * p.grad**2
+                    m, v = s["m"] / (1 - b1 ** s["t"]), s["v"] / (1 - b2 ** s["t"])
+                    p -= g["lr"] * m / (v.sqrt() + g["eps"])
 
 
-def normalized_and_falling_step(p, s):
-    s["t"] += 1
-    return p.grad / (p.grad.abs() + 1e-20) / s["t"] ** 0.6 * 5
+def _sign(self, group, p, s):
+    s["t"] = s.get("t", 0) + 1
+    p.sub_(group["lr"] / math.sqrt(s["t"]) * p.grad.sign())
 
 
-def plain_step(p, s):
-    return p.grad
+SignDecay = _rule("SignDecay", _sign, 0.1)
 
 
-def adam_uphill_step(p, s):
-    return -adam_step(p, s)
+def _rprop(self, group, p, s):
+    g = p.grad
+    if "size" not in s:
+        s["size"], s["last"] = torch.full_like(p, 1.0), torch.zeros_like(p)
+    same = g.sign() * s["last"]
+    s["size"] = s["size"] * torch.where(same > 0, 1.2, torch.where(same < 0, 0.5, 1.0))
+    s["last"] = g.sign()
+    p -= group["lr"] * s["size"] * g.sign()
 
 
-def large_eps_step(p, s):
-    s["v"] = s["v"] + p.grad**2
-    return p.grad / (s["v"].sqrt() + 1.0)
+Rprop = _rule("Rprop", _rprop, 0.1)
 
 
-def squared_step(p, s):
-    s["v"] = s["v"] + p.grad**2
-    return p.grad / (s["v"] + 1e-12)
+class InheritAdam(optim.Adam):
+    def __init__(self, params):
+        super().__init__(params, lr=0.1, eps=1e-12)
 
 
-def norm_in_place_step(p, s):
-    return p.grad.div_(p.grad.norm() + 1e-12)
+class AmsGrad(optim.Optimizer):
+    """Largest gradient so far as the unit; one step counter for all in self.state."""
 
+    def __init__(self, params):
+        super().__init__(params, defaults={"lr": 1.0})
 
-memory_of_all = {}
-
-
-def module_state_step(p, s):
-    memory_of_all[id(p)] = memory_of_all.get(id(p), 0) + p.grad**2
-    return p.grad / (memory_of_all[id(p)].sqrt() + 1e-12)
-
-
-class FixedRate(optim.Adam):
+    @torch.no_grad()
     def step(self):
         for group in self.param_groups:
-            group["lr"] = 0.05
-        super().step()
+            for p in filter(lambda p: p.grad is not None, group["params"]):
+                st = self.state[p]
+                st["top"] = torch.maximum(st.get("top", torch.zeros_like(p)), p.grad.abs())
+                p.copy_(p - group["lr"] * 0.5 * torch.where(st["top"] > 0, p.grad / st["top"], 0.0))
 
 
-class SubclassOfRMSprop(optim.RMSprop):
+class GlobalStep(optim.Optimizer):
     def __init__(self, params):
-        super().__init__(params, lr=0.01, eps=1e-12)
+        super().__init__(params, {"lr": 0.2})
+
+    @torch.no_grad()
+    def step(self):
+        t = self.state["step"] = self.state.get("step", 0) + 1
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is not None:
+                    p.add_(p.grad.sign(), alpha=-group["lr"] * 0.97**t)
+
+
+class InGroup(optim.Optimizer):
+    """The step number is kept in the group."""
+
+    def __init__(self, params):
+        super().__init__(params, {"lr": 0.1, "t": 0})
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            group["t"] += 1
+            for p in group["params"]:
+                if p.grad is not None:
+                    p.sub_(group["lr"] * p.grad.sign() / group["t"] ** 0.5)
+
+
+def _momentum_rms(self, group, p, s):
+    s["v"] = s["v"].lerp(p.grad**2, 0.1) if "v" in s else p.grad**2
+    u = p.grad / (s["v"].sqrt() + 1e-20)
+    s["m"] = s["m"].lerp(u, 0.3) if "m" in s else u
+    p.sub_(0.5 * group["lr"] * s["m"])
+
+
+MomentumRMS = _rule("MomentumRMS", _momentum_rms, 0.1)
+
+
+def _sgd(self, group, p, s):
+    p.sub_(group["lr"] * p.grad)
+
+
+SGD = _rule("SGD", _sgd, 0.015)
+
+
+def _mom(self, group, p, s):
+    s["v"] = 0.9 * s.get("v", torch.zeros_like(p)) + p.grad
+    p.sub_(group["lr"] * s["v"])
+
+
+Momentum = _rule("Momentum", _mom, 0.01)
+
+
+class AdamDefault(optim.Adam):
+    def __init__(self, params):
+        super().__init__(params, lr=1e-3)
+
+
+class AdamBigEps(optim.Adam):
+    def __init__(self, params):
+        super().__init__(params, lr=0.1, eps=1e-2)
+
+
+class NoLR(optim.Optimizer):
+    def __init__(self, params):
+        super().__init__(params, {})
+
+    @torch.no_grad()
+    def step(self):
+        for g in self.param_groups:
+            for p in g["params"]:
+                if p.grad is not None:
+                    m = self.state[p]
+                    m["s"] = m.get("s", 0) + p.grad**2
+                    p.sub_(0.3 * p.grad / (m["s"].sqrt() + 1e-12))
+
+
+class OwnLR(optim.Optimizer):
+    def __init__(self, params, lr=0.3):
+        super().__init__(params, {"lr": lr})
+        self.lr = lr
+
+    @torch.no_grad()
+    def step(self):
+        for g in self.param_groups:
+            for p in g["params"]:
+                if p.grad is not None:
+                    m = self.state[p]
+                    m["s"] = m.get("s", 0) + p.grad**2
+                    p.sub_(self.lr * p.grad / (m["s"].sqrt() + 1e-12))
+
+
+class DefaultsLR(optim.Optimizer):
+    def __init__(self, params):
+        super().__init__(params, {"lr": 0.3})
+
+    @torch.no_grad()
+    def step(self):
+        for g in self.param_groups:
+            for p in g["params"]:
+                if p.grad is not None:
+                    m = self.state[p]
+                    m["s"] = m.get("s", 0) + p.grad**2
+                    p.sub_(self.defaults["lr"] * p.grad / (m["s"].sqrt() + 1e-12))
+
+
+class OwnMemory(optim.Optimizer):
+    def __init__(self, params):
+        super().__init__(params, {"lr": 0.3})
+        self.memory = {}
+
+    @torch.no_grad()
+    def step(self):
+        for g in self.param_groups:
+            for p in g["params"]:
+                if p.grad is not None:
+                    self.memory[p] = self.memory.get(p, 0) + p.grad**2
+                    p.sub_(g["lr"] * p.grad / (self.memory[p].sqrt() + 1e-12))
+
+
+class OwnCounter(optim.Optimizer):
+    def __init__(self, params):
+        super().__init__(params, {"lr": 0.1})
+        self.t = 0
+
+    @torch.no_grad()
+    def step(self):
+        self.t += 1
+        for g in self.param_groups:
+            for p in g["params"]:
+                if p.grad is not None:
+                    p.sub_(g["lr"] / self.t**0.5 * p.grad.sign())
+
+
+class NoneCrashes(optim.Optimizer):
+    def __init__(self, params):
+        super().__init__(params, {"lr": 0.1})
+
+    @torch.no_grad()
+    def step(self):
+        for g in self.param_groups:
+            for p in g["params"]:
+                s = self.state[p]
+                s["t"] = s.get("t", 0) + 1
+                p.sub_(g["lr"] / s["t"] ** 0.5 * p.grad.sign())
+
+
+class NoneDecays(optim.Optimizer):
+    def __init__(self, params):
+        super().__init__(params, {"lr": 0.3})
+
+    @torch.no_grad()
+    def step(self):
+        for g in self.param_groups:
+            for p in g["params"]:
+                p.mul_(1 - g["lr"] * 0.01)
+                if p.grad is not None:
+                    m = self.state[p]
+                    m["s"] = m.get("s", 0) + p.grad**2
+                    p.sub_(g["lr"] * p.grad / (m["s"].sqrt() + 1e-12))
+
+
+class NoneZeroGrad(optim.Optimizer):
+    def __init__(self, params):
+        super().__init__(params, {"lr": 0.3})
+
+    @torch.no_grad()
+    def step(self):
+        for g in self.param_groups:
+            for p in g["params"]:
+                if p.grad is None:
+                    p.grad = torch.zeros_like(p)
+                m = self.state[p]
+                m["s"] = m.get("s", 0) + p.grad**2
+                p.sub_(g["lr"] * p.grad / (m["s"].sqrt() + 1e-12))
+
+
+def _zeroes(self, group, p, s):
+    s["s"] = s.get("s", 0) + p.grad**2
+    p.sub_(group["lr"] * p.grad / (s["s"].sqrt() + 1e-12))
+    p.grad.zero_()
+
+
+ZeroesGrad = _rule("ZeroesGrad", _zeroes)
+
+
+def _nones(self, group, p, s):
+    s["s"] = s.get("s", 0) + p.grad**2
+    p.sub_(group["lr"] * p.grad / (s["s"].sqrt() + 1e-12))
+    p.grad = None
+
+
+ClearsGrad = _rule("ClearsGrad", _nones)
+
+
+def _inplace(self, group, p, s):
+    s["s"] = s.get("s", 0) + p.grad**2
+    p.sub_(p.grad.div_(s["s"].sqrt() + 1e-12).mul_(group["lr"]))
+
+
+ScalesGrad = _rule("ScalesGrad", _inplace)
+
+
+class NoNoGrad(optim.Optimizer):
+    def __init__(self, params):
+        super().__init__(params, {"lr": 0.1})
+
+    def step(self):
+        for g in self.param_groups:
+            for p in g["params"]:
+                if p.grad is not None:
+                    p -= g["lr"] * p.grad.sign()
+
+
+class FirstGroup(optim.Optimizer):
+    def __init__(self, params):
+        super().__init__(params, {"lr": 0.3})
+
+    @torch.no_grad()
+    def step(self):
+        g = self.param_groups[0]
+        p = g["params"][0]
+        if p.grad is not None:
+            m = self.state[p]
+            m["s"] = m.get("s", 0) + p.grad**2
+            p.sub_(g["lr"] * p.grad / (m["s"].sqrt() + 1e-12))
+
+
+def _coarse(self, group, p, s):
+    p.sub_(group["lr"] * p.grad.sign())
+
+
+CoarseSign = _rule("CoarseSign", _coarse, 0.3)
+
+
+def _lr0decay(self, group, p, s):
+    s["s"] = s.get("s", 0) + p.grad**2
+    p.mul_(1 - 1e-3).sub_(group["lr"] * p.grad / (s["s"].sqrt() + 1e-12))
+
+
+DecaysAtZero = _rule("DecaysAtZero", _lr0decay)
+
+
+def _up(self, group, p, s):
+    s["s"] = s.get("s", 0) + p.grad**2
+    p.add_(group["lr"] * p.grad / (s["s"].sqrt() + 1e-12))
+
+
+Uphill = _rule("Uphill", _up)
+
+
+def _clip(self, group, p, s):
+    p.sub_(group["lr"] * p.grad.clamp(-1, 1))
+
+
+Clips = _rule("Clips", _clip, 0.015)
+
+
+def _rebinds(self, group, p, s):
+    s["s"] = s.get("s", 0) + p.grad**2
+    p = p - group["lr"] * p.grad / (s["s"].sqrt() + 1e-12)
+
+
+Rebinds = _rule("Rebinds", _rebinds)
+
+
+class NeedsLR(optim.Optimizer):
+    def __init__(self, params, lr):
+        super().__init__(params, {"lr": lr})
+
+    @torch.no_grad()
+    def step(self):
+        for g in self.param_groups:
+            for p in g["params"]:
+                if p.grad is not None:
+                    p.sub_(g["lr"] * p.grad.sign())
+
+
+class NeedsClosure(optim.LBFGS):
+    def __init__(self, params):
+        super().__init__(list(params), lr=1)
+
+
+def _halfstate(self, group, p, s):
+    s["s"] = s.get("s", 0) + p.grad**2
+    last = self.__dict__.setdefault("last", {})
+    v = last[p] = 0.5 * last.get(p, 0) + p.grad / (s["s"].sqrt() + 1e-12)
+    p.sub_(group["lr"] * v)
+
+
+HalfSaved = _rule("HalfSaved", _halfstate, 0.2)
+
+
+def _group_0(self, group, p, s):
+    s["s"] = s.get("s", 0) + p.grad**2
+    p.sub_(self.param_groups[0]["lr"] * p.grad / (s["s"].sqrt() + 1e-12))
+
+
+LrOfGroup0 = _rule("LrOfGroup0", _group_0)
+
+
+class NoneMomentum(optim.Optimizer):
+    """Its momentum moves a parameter whose gradient has become None."""
+
+    def __init__(self, params):
+        super().__init__(params, {"lr": 0.05})
+
+    @torch.no_grad()
+    def step(self):
+        for g in self.param_groups:
+            for p in g["params"]:
+                s = self.state[p]
+                if p.grad is not None:
+                    s["v"] = s["v"].lerp(p.grad**2, 0.1) if "v" in s else p.grad**2
+                    s["m"] = 0.7 * s.get("m", 0) + 0.3 * p.grad / (s["v"].sqrt() + 1e-20)
+                if "m" in s:
+                    p.sub_(g["lr"] * s["m"])
+
+
+class ReturnsAtNone(optim.Optimizer):
+    def __init__(self, params):
+        super().__init__(params, {"lr": 0.3})
+
+    @torch.no_grad()
+    def step(self):
+        for g in self.param_groups:
+            for p in g["params"]:
+                if p.grad is None:
+                    return
+                m = self.state[p]
+                m["s"] = m.get("s", 0) + p.grad**2
+                p.sub_(g["lr"] * p.grad / (m["s"].sqrt() + 1e-12))
+
+
+class FirstGroupOnlyRule(optim.Optimizer):
+    def __init__(self, params):
+        super().__init__(params, {"lr": 0.3})
+
+    @torch.no_grad()
+    def step(self):
+        g = self.param_groups[0]
+        for p in g["params"]:
+            if p.grad is not None:
+                m = self.state[p]
+                m["s"] = m.get("s", 0) + p.grad**2
+                p.sub_(g["lr"] * p.grad / (m["s"].sqrt() + 1e-12))
 
 
 RIGHT = {
-    "17.4": [
-        designed(adam_step, start=zeros),
-        designed(rprop_step, 0.01, zeros),
-        designed(normalized_and_falling_step, start=zeros),
-        SubclassOfRMSprop,
-    ],
     "17.1": [like_the_chapter, initialises_with_zeros, with_lerp_and_tuple, lets_pytorch_do_it],
     "17.2": [four_lists, one_group_per_parameter, comprehension_and_filter],
     "17.3": [DecoratedLikePyTorch, SwitchesGradOn, WithData, WithForeach],
-}
-WRONG = {
     "17.4": [
-        designed(plain_step),
-        designed(plain_step, 0.01),
-        designed(adam_uphill_step, start=zeros),
-        designed(large_eps_step, start=zeros),
-        designed(squared_step, start=zeros),
-        designed(norm_in_place_step),
-        designed(module_state_step, 0.3),
-        FixedRate,
-        designed(adam_step, 1e-5, zeros),
+        Adagrad,
+        AdamOwn,
+        SignDecay,
+        Rprop,
+        InheritAdam,
+        AmsGrad,
+        GlobalStep,
+        InGroup,
+        MomentumRMS,
     ],
+}
+
+
+WRONG = {
     "17.1": [
         lr_in_the_buffer,
         momentum_of_raw_gradient,
@@ -677,5 +1033,36 @@ WRONG = {
         IgnoresClosure,
         StopsAtMissing,
         NotAnOptimizer,
+    ],
+    "17.4": [
+        SGD,
+        Momentum,
+        AdamDefault,
+        AdamBigEps,
+        NoLR,
+        OwnLR,
+        DefaultsLR,
+        OwnMemory,
+        OwnCounter,
+        NoneCrashes,
+        NoneDecays,
+        NoneZeroGrad,
+        ZeroesGrad,
+        ClearsGrad,
+        ScalesGrad,
+        NoNoGrad,
+        FirstGroup,
+        CoarseSign,
+        DecaysAtZero,
+        Uphill,
+        Clips,
+        Rebinds,
+        NeedsLR,
+        NeedsClosure,
+        HalfSaved,
+        LrOfGroup0,
+        NoneMomentum,
+        ReturnsAtNone,
+        FirstGroupOnlyRule,
     ],
 }
