@@ -450,15 +450,18 @@ def explain(answer: Any) -> str:
         model = _Windows(draw, channels, height, width).eval()
         image = draw.normal(1, channels, height, width)
         image = image + image.sign() / 4
-        for target in (1, 0, 2):
-            result = call(answer, model, image, target)
+        for number, target in enumerate((1, 0, 2)):
+            for tensor in (image, *model.parameters()):  # some have gradients already
+                tensor.grad = draw.normal(*tensor.shape) if number else None
+            before = _state(model, image)
+            result = call(answer, model, image, target, changes=("grad", "values"))
+            _require_same_state(before, _state(model, image))
             what = f"explain(model, image, {target}), for an image of shape {tuple(image.shape)},"
             found = as_tensor(result, what, (height, width), dtype="float")
             require(
                 not getattr(result, "requires_grad", False),
                 "The map has a graph: detach it.",
             )
-            require(image.grad is None, "The .grad of the image has been filled: use a clone.")
             require(bool(found.isfinite().all()), f"{what} has a number that is not finite.")
             require(
                 bool((found >= 0).all()),
@@ -469,15 +472,51 @@ def explain(answer: Any) -> str:
     return "It finds what each class looks at, and nothing else."
 
 
+def _state(model: nn.Module, image: Tensor) -> dict[str, Tensor | None]:
+    """Returns copies of all numbers and gradients of the image and the model, by name."""
+    found = {"numbers of the image": image.detach().clone(), "gradient of the image": image.grad}
+    for name, p in model.named_parameters():
+        found |= {f"numbers of {name}": p.detach().clone(), f"gradient of {name}": p.grad}
+    for name, buffer in model.named_buffers():
+        found[f"buffer {name}"] = buffer.clone()
+    return {name: None if t is None else t.clone() for name, t in found.items()}
+
+
+def _require_same_state(before: dict, after: dict) -> None:
+    for name, old in before.items():
+        new = after[name]
+        if old is None or new is None:
+            require(
+                old is None,
+                f"The {name} was there before the call and is gone: leave it, and use a clone of "
+                "the image and torch.autograd.grad.",
+            )
+            require(
+                new is None,
+                f"The {name} has been filled: use a clone of the image and torch.autograd.grad.",
+            )
+            continue
+        require(
+            torch.equal(old, new),
+            f"The {name} of the model has changed: in training mode, BatchNorm updates its "
+            "statistics. Leave the model in evaluation mode."
+            if name.startswith("buffer norm.")
+            else f"The {name} changed: work on a clone of the image, and leave the model as it is.",
+        )
+
+
 class _Windows(nn.Module):
     """A classifier in which each class looks at a window of its own."""
 
     def __init__(self, draw: Draw, channels: int, height: int, width: int) -> None:
         super().__init__()
+        self.norm = nn.BatchNorm2d(channels)
         self.mix = nn.Conv2d(channels, 4, 1)
         with torch.no_grad():
             self.mix.weight.copy_(draw.normal(4, channels, 1, 1))
             self.mix.bias.copy_(draw.normal(4))
+            self.norm.running_mean.copy_(draw.normal(channels) / 8)
+            self.norm.running_var.copy_(draw.uniform(channels) / 2 + 0.75)
         places = ((0, 0), (0, width - 4), (height - 4, width // 2 - 2))
         self.windows = [(slice(top, top + 4), slice(left, left + 4)) for top, left in places]
         masks = torch.zeros(3, 4, height, width)
@@ -486,7 +525,7 @@ class _Windows(nn.Module):
         self.masks = nn.Buffer(masks)
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.einsum("nchw,kchw->nk", F.softplus(self.mix(x)), self.masks)
+        return torch.einsum("nchw,kchw->nk", F.softplus(self.mix(self.norm(x))), self.masks)
 
     def judge(self, found: Tensor, target: int, what: str) -> None:
         total = found.sum()

@@ -589,6 +589,25 @@ def fills_gradients(model, image, target):
     return copy.grad.abs().amax(dim=1)[0]
 
 
+def clears_gradients(model, image, target):
+    found = fills_gradients(model, image, target)
+    model.zero_grad()
+    return found
+
+
+def on_the_image_itself(model, image, target):
+    image.requires_grad_().grad = None
+    (slope,) = torch.autograd.grad(model(image)[0, target], image)
+    image.requires_grad_(False)
+    return slope.abs().amax(dim=1)[0]
+
+
+def warms_up(model, image, target):
+    model.train()(image)
+    model.eval()
+    return slopes(model, image, target).abs().amax(dim=1)[0]
+
+
 def with_a_graph(model, image, target):
     copy = image.detach().clone().requires_grad_()
     score = model(copy)[0, target]
@@ -709,7 +728,10 @@ WRONG = {
         (named_map("a_number", slopes, lambda v: v.abs().max()), "of shape"),
         (named_map("not_finite", divided_by_itself), "a number that is not finite"),
         (large_squares, "since no other pixel can change"),
-        (fills_gradients, "The .grad of"),
+        (fills_gradients, "The gradient of norm.weight has been filled"),
         (with_a_graph, "The map has a graph"),
+        (clears_gradients, "The gradient of norm.weight was there before the call and is gone"),
+        (on_the_image_itself, "The gradient of the image was there before the call and is gone"),
+        (warms_up, "The buffer norm.running_mean of the model has changed"),
     ],
 }

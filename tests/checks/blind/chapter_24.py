@@ -1,5 +1,7 @@
 """Chapter 24."""
 
+import copy
+
 import torch
 import torch.nn.functional as F
 
@@ -588,92 +590,323 @@ def share_of_side(model, image, importance, target, shares):
     )
 
 
-def plain_gradient_map(model, image, target):
-    x = image.clone().requires_grad_()
-    (slope,) = torch.autograd.grad(model(x)[0, target], x)
-    return slope[0].abs().amax(dim=0)
+def gradient(model, image, target):
+    x = image.detach().clone().requires_grad_()
+    (g,) = torch.autograd.grad(model(x)[0, target], x)
+    return g[0].abs().amax(dim=0)
 
 
-def gradient_norm_map(model, image, target):
-    x = image.detach().requires_grad_()
-    if x is image:
-        x = image.clone().detach().requires_grad_()
-    score = model(x).squeeze(0)[target]
-    return torch.autograd.grad(score, x)[0].squeeze(0).norm(dim=0)
+def times_input(model, image, target):
+    with torch.enable_grad():
+        x = image.detach().clone().requires_grad_(True)
+        g = torch.autograd.grad(model(x)[:, target].sum(), [x])[0]
+    return (x.detach() * g).squeeze(0).sum(0).abs()
 
 
-def integrated_from_zero(model, image, target):
-    steps = torch.linspace(0.05, 0.95, 10).view(-1, 1, 1, 1)
-    path = (steps * image).requires_grad_()
-    slope = torch.autograd.grad(model(path)[:, target].sum(), path)[0].mean(dim=0)
-    return (slope * image[0]).abs().sum(dim=0).detach()
+def smoothgrad(model, image, target, n=20, spread=0.1):
+    g = torch.Generator().manual_seed(0)
+    total = torch.zeros_like(image)
+    for _ in range(n):
+        noise = torch.randn(image.shape, generator=g) * spread
+        x = (image.detach() + noise).requires_grad_()
+        total += torch.autograd.grad(model(x)[0, target], x)[0] ** 2
+    return total[0].sum(0)
 
 
-def covering_single_pixels(model, image, target):
-    with torch.no_grad():
-        base = model(image)[0, target]
-        h, w = image.shape[-2:]
-        rows = []
-        for i in range(h):
-            batch = image.repeat(w, 1, 1, 1)
-            for j in range(w):
-                batch[j, :, i, j] = 0
-            rows.append((base - model(batch)[:, target]).abs())
-        return torch.stack(rows)
+@torch.no_grad()
+def occlusion(model, image, target):
+    base = model(image)[0, target]
+    _, _, h, w = image.shape
+    out = torch.zeros(h, w)
+    fill = image.mean()
+    for r in range(h):
+        for c in range(w):
+            y = image.clone()
+            y[:, :, r, c] = fill
+            out[r, c] = (base - model(y)[0, target]).abs()
+    return out
 
 
-def map_of_the_loss(model, image, target):
-    x = image.clone().requires_grad_()
-    F.cross_entropy(model(x) / 50, torch.tensor([target])).backward()
-    return x.grad[0].abs().amax(dim=0)
+def integrated(model, image, target, steps=32):
+    base = torch.randn(image.shape, generator=torch.Generator().manual_seed(1))
+    total = 0
+    for a in torch.linspace(0, 1, steps):
+        x = (base + a * (image.detach() - base)).requires_grad_()
+        total = total + torch.autograd.grad(model(x)[0, target], x)[0]
+    return ((image.detach() - base) * total / steps)[0].sum(0).abs()
 
 
-def map_without_abs(model, image, target):
-    x = image.clone().requires_grad_()
-    return torch.autograd.grad(model(x)[0, target], x)[0][0].amax(dim=0)
+@torch.no_grad()
+def finite(model, image, target):
+    h, w = image.shape[-2:]
+    out = []
+    base = model(image)[0, target].item()
+    for i in range(h * w):
+        y = image.detach().clone()
+        y.view(1, image.shape[1], -1)[..., i] += 1
+        z = image.detach().clone()
+        z.view(1, image.shape[1], -1)[..., i] -= 1
+        out.append(abs(model(y)[0, target].item() - base) + abs(model(z)[0, target].item() - base))
+    return torch.tensor(out).view(h, w)
 
 
-def map_of_the_pixels(model, image, target):
-    return image[0].abs().sum(dim=0)
+def backward_on_copies(model, image, target):
+    twin = copy.deepcopy(model)
+    x = image.detach().clone().requires_grad_()
+    twin(x)[0, target].backward()
+    return x.grad[0].norm(dim=0)
 
 
-def map_of_the_winner(model, image, target):
-    x = image.clone().requires_grad_()
-    return torch.autograd.grad(model(x).max(), x)[0][0].abs().amax(dim=0)
+@torch.no_grad()
+def randomised(model, image, target):
+    """Random values for one pixel: the score's standard deviation."""
+    g = torch.Generator().manual_seed(0)
+    h, w = image.shape[-2:]
+    out = image.new_zeros(h, w)
+    for r in range(h):
+        for c in range(w):
+            y = image.repeat(8, 1, 1, 1)
+            y[:, :, r, c] = torch.randn(8, image.shape[1], generator=g)
+            out[r, c] = model(y)[:, target].std()
+    return out
 
 
-def map_with_batch(model, image, target):
-    x = image.clone().requires_grad_()
-    return torch.autograd.grad(model(x)[0, target], x)[0].abs().amax(dim=1)
+def squared_grad(model, image, target):
+    f = lambda x: model(x)[0, target]
+    jac = torch.func.grad(f)(image.detach())
+    return jac.square().sum((0, 1))
 
 
-def map_that_marks_the_image(model, image, target):
+def predicted(model, image, target):
+    x = image.detach().clone().requires_grad_()
+    z = model(x)
+    return torch.autograd.grad(z[0].max(), x)[0][0].abs().sum(0)
+
+
+def signed(model, image, target):
+    x = image.detach().clone().requires_grad_()
+    return torch.autograd.grad(model(x)[0, target], x)[0][0].sum(0)
+
+
+def with_graph_map(model, image, target):
+    x = image.detach().clone().requires_grad_()
+    return torch.autograd.grad(model(x)[0, target], x, create_graph=True)[0][0].abs().sum(0)
+
+
+def graph_of_input(model, image, target):
+    x = image.detach().clone().requires_grad_()
+    g = torch.autograd.grad(model(x)[0, target], x)[0]
+    return (x * g)[0].abs().sum(0)
+
+
+def fills_model(model, image, target):
+    x = image.detach().clone().requires_grad_()
+    model(x)[0, target].backward()
+    return x.grad[0].abs().sum(0)
+
+
+def fills_image(model, image, target):
     image.requires_grad_()
     model(image)[0, target].backward()
-    return image.grad[0].abs().amax(dim=0)
+    return image.grad[0].abs().sum(0)
 
 
-def map_at_random(model, image, target):
-    return torch.rand(image.shape[2:])
+def leaves_requires_grad(model, image, target):
+    image.requires_grad_()
+    return torch.autograd.grad(model(image)[0, target], image)[0][0].abs().sum(0)
+
+
+def zeroes_grads(model, image, target):
+    x = image.detach().clone().requires_grad_()
+    model.zero_grad()
+    model(x)[0, target].backward()
+    g = x.grad[0].abs().sum(0)
+    model.zero_grad()
+    return g
+
+
+def freezes(model, image, target):
+    for p in model.parameters():
+        p.requires_grad_(False)
+    x = image.detach().clone().requires_grad_()
+    model(x)[0, target].backward()
+    return x.grad[0].abs().sum(0)
+
+
+def trains(model, image, target):
+    model.train()
+    return gradient(model, image, target)
+
+
+def channels(model, image, target):
+    x = image.detach().clone().requires_grad_()
+    return torch.autograd.grad(model(x)[0, target], x)[0][0].abs()
+
+
+def batch_axis(model, image, target):
+    return gradient(model, image, target)[None]
+
+
+def all_logits(model, image, target):
+    x = image.detach().clone().requires_grad_()
+    return torch.autograd.grad(model(x).sum(), x)[0][0].abs().sum(0)
+
+
+def norm_of_logits(model, image, target):
+    x = image.detach().clone().requires_grad_()
+    return torch.autograd.grad(model(x).norm(), x)[0][0].abs().sum(0)
+
+
+def cross_entropy(model, image, target):
+    x = image.detach().clone().requires_grad_()
+    loss = F.cross_entropy(model(x), torch.tensor([0]))
+    return torch.autograd.grad(loss, x)[0][0].abs().sum(0)
+
+
+def pixels(model, image, target):
+    return image.detach()[0].abs().sum(0)
+
+
+def uniform(model, image, target):
+    return torch.ones(image.shape[-2:])
+
+
+def zeros(model, image, target):
+    return torch.zeros(image.shape[-2:])
+
+
+def transposed_map(model, image, target):
+    return gradient(model, image, target).T
+
+
+def flipped(model, image, target):
+    return gradient(model, image, target).flip(1)
+
+
+def standardised(model, image, target):
+    g = gradient(model, image, target)
+    return (g - g.mean()) / g.std()
+
+
+def logarithm(model, image, target):
+    return gradient(model, image, target).log()
+
+
+def softmaxed(model, image, target):
+    g = gradient(model, image, target)
+    return g.flatten().softmax(0).view_as(g)
+
+
+def big_patch(model, image, target):
+    h, w = image.shape[-2:]
+    out = torch.zeros(h, w)
+    with torch.no_grad():
+        base = model(image)[0, target]
+        for r in range(0, h - 7):
+            for c in range(0, w - 7):
+                y = image.clone()
+                y[:, :, r : r + 8, c : c + 8] = 0
+                out[r : r + 8, c : c + 8] += (base - model(y)[0, target]).abs()
+    return out
+
+
+def occludes_in_place(model, image, target):
+    h, w = image.shape[-2:]
+    out = torch.zeros(h, w)
+    with torch.no_grad():
+        base = model(image)[0, target]
+        for r in range(h):
+            for c in range(w):
+                image[:, :, r, c] = 0
+                out[r, c] = (base - model(image)[0, target]).abs()
+    return out
+
+
+def kept_score(model, image, target):
+    h, w = image.shape[-2:]
+    out = torch.zeros(h, w)
+    with torch.no_grad():
+        for r in range(h):
+            for c in range(w):
+                y = image.clone()
+                y[:, :, r, c] = 0
+                out[r, c] = model(y)[0, target].abs()
+    return out
+
+
+def blurred(model, image, target):
+    return F.avg_pool2d(gradient(model, image, target)[None, None], 9, 1, 4)[0, 0]
+
+
+def hook_left(model, image, target):
+    model.register_forward_hook(lambda m, i, o: None)
+    return gradient(model, image, target)
+
+
+def numpy_map(model, image, target):
+    return gradient(model, image, target).numpy()
+
+
+def half_predicted(model, image, target):
+    return gradient(model, image, target) + gradient(model, image, int(model(image)[0].argmax()))
+
+
+def moves_image(model, image, target):
+    image.sub_(image.mean())
+    return gradient(model, image, target)
+
+
+def func_grad(model, image, target):
+    g = torch.func.grad(lambda x: model(x)[0, target])(image.detach())
+    return g.detach().square().sum((0, 1))
+
+
+def image_grad_none(model, image, target):
+    before = image.requires_grad
+    image.requires_grad_()
+    image.grad = None
+    g = torch.autograd.grad(model(image)[0, target], image)[0][0].abs().sum(0)
+    image.requires_grad_(before)
+    return g
+
+
+def uses_image_grad(model, image, target):
+    image.requires_grad_()
+    model(image)[0, target].backward()
+    g = image.grad[0].abs().sum(0)
+    image.grad = None
+    image.requires_grad_(False)
+    model.zero_grad()
+    return g
+
+
+def updates_statistics(model, image, target):
+    model.train()
+    model(image)
+    model.eval()
+    return gradient(model, image, target)
 
 
 RIGHT = {
-    "24.5": [plain_gradient_map, gradient_norm_map, integrated_from_zero, covering_single_pixels],
     "24.1": [with_grad, with_gather, with_one_hot, row_by_row],
     "24.2": [SavesInput, SavesOutput, SavesMask, SetupContext],
     "24.3": [two_loops, with_masks, a_row_at_a_time, with_kron],
     "24.4": [with_argsort, with_topk, with_ranks],
-}
-WRONG = {
     "24.5": [
-        map_of_the_loss,
-        map_without_abs,
-        map_of_the_pixels,
-        map_of_the_winner,
-        map_with_batch,
-        map_that_marks_the_image,
-        map_at_random,
+        gradient,
+        times_input,
+        smoothgrad,
+        occlusion,
+        integrated,
+        finite,
+        backward_on_copies,
+        randomised,
+        func_grad,
     ],
+}
+
+
+WRONG = {
     "24.1": [
         of_probability,
         of_best_class,
@@ -734,5 +967,42 @@ WRONG = {
         product_with_share,
         best_probability,
         share_of_side,
+    ],
+    "24.5": [
+        predicted,
+        signed,
+        with_graph_map,
+        graph_of_input,
+        fills_model,
+        fills_image,
+        leaves_requires_grad,
+        zeroes_grads,
+        freezes,
+        trains,
+        channels,
+        batch_axis,
+        all_logits,
+        norm_of_logits,
+        cross_entropy,
+        pixels,
+        uniform,
+        zeros,
+        transposed_map,
+        flipped,
+        standardised,
+        logarithm,
+        softmaxed,
+        big_patch,
+        occludes_in_place,
+        kept_score,
+        blurred,
+        hook_left,
+        numpy_map,
+        half_predicted,
+        moves_image,
+        squared_grad,
+        image_grad_none,
+        uses_image_grad,
+        updates_statistics,
     ],
 }
