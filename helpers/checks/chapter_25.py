@@ -1,10 +1,14 @@
 """Checks of chapter 25, TensorBoard."""
 
 import math
+import re
 import tempfile
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import torch
 
@@ -28,6 +32,13 @@ from helpers.checks.machinery import (
 Events = Iterable[tuple[int, float]]
 
 
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """Yields an empty folder, which is gone afterwards."""
+    with tempfile.TemporaryDirectory() as name:
+        yield Path(name).resolve()
+
+
 def _write(folder: Path, scalars: dict[str, Events], attempt: int = 1) -> None:
     """Writes one file of events; later attempts have later times."""
     from torch.utils.tensorboard import SummaryWriter
@@ -48,8 +59,7 @@ def _write(folder: Path, scalars: dict[str, Events], attempt: int = 1) -> None:
     ),
 )
 def last_value(answer: Any) -> str:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with _folder() as folder:
         loss, accuracy = (
             [(0, 1.0), (2, 1.5), (7, 0.5), (3, 0.75)],
             [(2, 0.25), (1, 0.125), (2, 0.375)],
@@ -65,8 +75,7 @@ def last_value(answer: Any) -> str:
         _write(folder, {"loss": once_more}, attempt=3)
         _compare_last(answer, folder, "loss", loss + again + once_more)
         _compare_last(answer, folder, "val/accuracy", accuracy)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with _folder() as folder:
         long = [(900 if k == 20 else k, k / 8) for k in range(60)]
         _write(folder, {"loss": long, "rate": long[::-1]})
         for tag, events in (("loss", long), ("rate", long[::-1])):
@@ -256,8 +265,7 @@ def _filled(values: list[float], weight: float) -> list[float]:
     ),
 )
 def best_run(answer: Any) -> str:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with _folder() as folder:
         for run, events in (
             ("sweep/a", [(0, 0.2), (1, 0.95), (2, 0.5)]),
             ("sweep/b", [(0, 0.1), (1, 0.7), (2, 0.75)]),
@@ -285,8 +293,7 @@ def best_run(answer: Any) -> str:
                 "d": "it has no scalar called accuracy",
             },
         )  # fmt: skip
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with _folder() as folder:
         _write(folder / "x" / "y" / "z", {"score": [(0, -3.0), (5, -1.0)], "other": [(0, 1.0)]})
         _write(folder / "x", {"score": [(0, -2.0)]})
         _write(folder / "w", {"score": [(5, -5.0)], "other": [(0, 3.0)]})
@@ -339,27 +346,113 @@ def _compare_run(answer: Any, folder: Path, tag: str, wanted: str, why: dict[str
     ),
 )
 def log_run(answer: Any) -> str:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        settings = {"lr": 0.125, "optimizer": "AdamW", "width": 48}
-        first = [{"loss": 1.5, "val/accuracy": 0.25}, {"loss": 1.25},
-                 {"loss": 1.125, "val/accuracy": 0.5}]  # fmt: skip
-        second = [{"loss": 3.0 - epoch} for epoch in range(2)]
-        found = []
-        for epochs in (first, second):
-            path = _path_of_run(call(answer, folder, dict(settings), iter(epochs)), folder)
+    with _held_back():
+        _require_runs(answer)
+        for kind in (_Crash, ValueError, RuntimeError, KeyError, OSError):
+            _require_crash(answer, kind("the training stops here"))
+    return "What you log this way survives a crash, and never mixes with another run."
+
+
+class _Crash(Exception):
+    """What the check's training raises."""
+
+
+@contextmanager
+def _held_back() -> Iterator[None]:
+    """Lets what is added to a file of events reach it at a flush or a close, and not before.
+
+    The writer has a thread that writes when it likes, so a number that nobody flushed may be in
+    the file already. Here it never is.
+    """
+    from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+    held, add = defaultdict(list), EventFileWriter.add_event
+
+    def after_release(method: Any) -> Any:
+        def release(writer: EventFileWriter) -> None:
+            for event in held.pop(writer, []):
+                add(writer, event)
+            method(writer)
+
+        return release
+
+    with patch.multiple(
+        EventFileWriter,
+        add_event=lambda writer, event: held[writer].append(event),
+        flush=after_release(EventFileWriter.flush),
+        close=after_release(EventFileWriter.close),
+    ):
+        yield
+
+
+_SETTINGS = {"lr": 0.125, "optimizer": "AdamW", "width": 48}
+# New names come and old ones go, an epoch yields none, and numbers are whole, zero and negative.
+_RUNS = (
+    [{"loss": 1.5, "val/accuracy": 0.25}, {"loss": 1.25}, {}, {"loss": 0.0, "reward": -0.5},
+     {"loss": 0.125, "val/accuracy": 0.5, "seen": 300}],
+    [{"loss": 3.0}, {"loss": 2.0}],
+    [{"loss": 4.0}],
+)  # fmt: skip
+
+
+def _require_runs(answer: Any) -> None:
+    with _folder() as folder:
+        found: list[Path] = []
+        for epochs in _RUNS:
+            if name := _next_name([path.relative_to(folder) for path in found]):
+                _write(folder / name, {"loss": [(1, 9.0)]})  # as an earlier session may have done
+            before, late = _runs_below(folder), []
+            source = _watched(folder, before, epochs, late)
+            path = _path_of_run(call(answer, folder, dict(_SETTINGS), source), folder)
             require(
                 path not in found,
                 "A second call wrote into the folder of the first, so the two runs mix: each call "
                 "needs a new folder.",
             )
-            found.append(path)
-        for path, epochs in zip(found, (first, second), strict=True):
+            require(
+                path not in before,
+                f"A call wrote into {path.name!r}, a folder with a run of an earlier session: the "
+                "name must be new among the folders, not only since the session began.",
+            )
             _require_scalars(path, epochs)
-            _require_settings(path, settings)
-    _require_each_epoch_at_once(answer)
-    _require_crash(answer)
-    return "What you log this way survives a crash, and never mixes with another run."
+            _require_settings(path, _SETTINGS)
+            require(
+                not late,
+                f"When epoch {min(late, default=0)} began, the numbers of the last one were not "
+                "in the files for certain: log each epoch as it comes, and flush.",
+            )
+            found.append(path)
+        for path, epochs in zip(found, _RUNS, strict=True):
+            _require_scalars(path, epochs)
+
+
+def _next_name(runs: list[Path]) -> str:
+    """Returns the name that a counter would give next; nothing if the last two are not counted."""
+    if len(runs) < 2:
+        return ""
+    old, new = (re.split(r"(\d+)", run.as_posix()) for run in runs[-2:])  # numbers at odd places
+    changed = [i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b]
+    if len(old) != len(new) or len(changed) != 1 or changed[0] % 2 == 0:
+        return ""
+    (i,) = changed
+    following = str(int(new[i]) + 1).zfill(len(new[i]))
+    counted = int(new[i]) == int(old[i]) + 1
+    return "".join([*new[:i], following, *new[i + 1 :]]) if counted else ""
+
+
+def _watched(
+    folder: Path, before: list[Path], epochs: list[dict], late: list[int]
+) -> Iterator[dict]:
+    """Yields the epochs, and notes those at whose beginning earlier numbers are not in a file."""
+    for number, epoch in enumerate(epochs, start=1):
+        wanted = Counter(tag for earlier in epochs[: number - 1] for tag in earlier)
+        found: Counter[str] = Counter()
+        for path in set(_runs_below(folder)) - set(before):
+            run = _accumulator(path)
+            found.update({tag: len(run.Scalars(tag)) for tag in run.Tags()["scalars"]})
+        if not wanted <= found:
+            late.append(number)
+        yield dict(epoch)
 
 
 def _accumulator(folder: Path) -> Any:
@@ -379,7 +472,7 @@ def _path_of_run(result: Any, folder: Path) -> Path:
     )
     path = Path(result).resolve()
     require(
-        path.is_dir() and folder.resolve() in path.parents,
+        path.is_dir() and folder in path.parents,
         f"log_run returned {str(result)!r}, which is not a folder below the one that was given.",
     )
     require(
@@ -393,7 +486,9 @@ def _require_scalars(path: Path, epochs: list[dict]) -> None:
     run = _accumulator(path)
     known = run.Tags()["scalars"]
     for tag in {tag: None for epoch in epochs for tag in epoch}:
-        require(tag in known, f"There is no scalar {tag!r}: the run has {plain(known)}.")
+        require(
+            tag in known, f"There is no scalar {tag!r}: the run has {', '.join(known) or 'none'}."
+        )
         wanted = [(n, epoch[tag]) for n, epoch in enumerate(epochs, start=1) if tag in epoch]
         events = sorted((event.step, event.value) for event in run.Scalars(tag))
         require(
@@ -422,45 +517,23 @@ def _require_settings(path: Path, settings: dict) -> None:
         )
 
 
-def _require_each_epoch_at_once(answer: Any) -> None:
-    with tempfile.TemporaryDirectory() as name:
-        folder, seen = Path(name), []
+def _require_crash(answer: Any, error: Exception) -> None:
+    with _folder() as folder:
 
-        def epochs() -> Iterable[dict]:
-            for epoch in range(1, 4):
-                if epoch > 1:
-                    runs = [_accumulator(path) for path in _runs_below(folder)]
-                    steps = [event.step for run in runs if "loss" in run.Tags()["scalars"]
-                             for event in run.Scalars("loss")]  # fmt: skip
-                    seen.append(epoch - 1 in steps)
-                yield {"loss": 1 / epoch}
-
-        call(answer, folder, {"lr": 0.5}, epochs())
-    require(
-        seen == [True, True],
-        "When the next epoch began, the numbers of the last one could not be read from the files "
-        "yet: log each epoch as it comes, and flush.",
-    )
-
-
-def _require_crash(answer: Any) -> None:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-
-        def epochs() -> Iterable[dict]:
+        def epochs() -> Iterator[dict]:
             yield {"loss": 2.0}
-            raise _Crash("the training stops here")
+            raise error
 
-        arrived = False
+        arrived = None
         try:
             answer(folder, {"lr": 0.5}, epochs())
-        except _Crash:
-            arrived = True
-        require(arrived, "The error of the training did not arrive: let it pass.")
+        except type(error) as found:
+            arrived = found
+        require(
+            arrived is error,
+            f"The error of the training did not arrive, here {type(error).__name__}: let it pass.",
+        )
         runs = _runs_below(folder)
+        runs = [path for path in runs if not set(path.parents) & set(runs)]
         require(len(runs) == 1, f"After a crash there are {len(runs)} runs: one is asked for.")
         _require_scalars(runs[0], [{"loss": 2.0}])
-
-
-class _Crash(Exception):
-    """What the check's training raises."""

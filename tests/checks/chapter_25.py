@@ -1,6 +1,7 @@
 """Right and wrong answers to the exercises of chapter 25, and the hint that each must get."""
 
 import contextlib
+import itertools
 import json
 import math
 import operator
@@ -425,7 +426,7 @@ def a_new_folder(folder):
 
 
 def logged(place=a_new_folder, first=1, text=json.dumps, prefix="", result=lambda path: path,
-           tag="settings", ready=iter):  # fmt: skip
+           tag="settings", ready=iter, flush="after"):  # fmt: skip
     """Makes a function that logs, with one part that differs."""
 
     def log_run(folder, settings, epochs):
@@ -434,9 +435,12 @@ def logged(place=a_new_folder, first=1, text=json.dumps, prefix="", result=lambd
             if text:
                 writer.add_text(tag, text(settings))
             for n, numbers in enumerate(ready(epochs), start=first):
+                if flush == "before":
+                    writer.flush()
                 for name, value in numbers.items():
                     writer.add_scalar(prefix + name, value, n)
-                writer.flush()
+                if flush == "after":
+                    writer.flush()
         return result(path)
 
     return log_run
@@ -446,6 +450,28 @@ def named_log(name, **options):
     answer = logged(**options)
     answer.__name__ = answer.__qualname__ = name
     return answer
+
+
+def kept(test):
+    """Makes a function that drops the numbers for which the test is false."""
+    return lambda epochs: ({k: v for k, v in e.items() if test(v)} for e in epochs)
+
+
+def of_the_first_names(epochs):
+    names = None
+    for numbers in epochs:
+        names = names or set(numbers)
+        yield {name: value for name, value in numbers.items() if name in names}
+
+
+COUNT = itertools.count(1)
+
+
+def silent_about_a_value_error(folder, settings, epochs):
+    path = tempfile.mkdtemp(dir=folder)
+    with contextlib.suppress(ValueError):
+        logged(place=lambda folder: path)(folder, settings, epochs)
+    return path
 
 
 def silent_about_errors(folder, settings, epochs):
@@ -535,16 +561,34 @@ WRONG = {
     "25.4": [
         (named_log("into_the_same", place=lambda folder: Path(folder) / "run"), "the two runs mix"),
         (named_log("into_the_folder", place=str), "which is not a folder below"),
-        (named_log("from_zero", first=0), "has the steps [0, 1, 2]"),
+        (named_log("from_zero", first=0), "has the steps [0, 1, 3, 4]"),
         (named_log("without_settings", text=None), 'There is no text with the tag "settings"'),
         (named_log("names_alone", text=lambda s: " ".join(s)), "does not tell lr"),
         (named_log("another_tag", tag="config"), 'There is no text with the tag "settings"'),
-        (named_log("all_at_once", ready=list), "could not be read from the files yet"),
+        (named_log("all_at_once", ready=list), "were not in the files for certain"),
         (named_log("with_a_prefix", prefix="train/"), "There is no scalar 'loss'"),
         (named_log("returns_nothing", result=lambda path: None), "returned None"),
         (named_log("returns_a_list", result=lambda path: [path]), "the path of the run's folder"),
         (silent_about_errors, "The error of the training did not arrive"),
         (one_folder_for_each_tag, "There is no file of events in the folder"),
-        (writes_twice, "has the steps [1, 1, 2, 2, 3, 3]"),
+        (writes_twice, "has the steps [1, 1, 2, 2, 4, 4, 5, 5]"),
+        (named_log("without_flush", flush="never"), "were not in the files for certain"),
+        (named_log("flushes_too_early", flush="before"), "were not in the files for certain"),
+        (named_log("of_the_first_names", ready=of_the_first_names), "There is no scalar 'reward'"),
+        (named_log("without_zeros", ready=kept(bool)), "has the steps [1, 2, 5]"),
+        (named_log("positive", ready=kept(lambda v: v >= 0)), "There is no scalar 'reward'"),
+        (
+            named_log("floats_alone", ready=kept(lambda v: isinstance(v, float))),
+            "There is no scalar 'seen'",
+        ),
+        (
+            named_log("until_an_empty_one", ready=lambda e: itertools.takewhile(bool, e)),
+            "has the steps [1, 2], and [1, 2, 4, 5] are asked for",
+        ),
+        (
+            named_log("counted", place=lambda folder: Path(folder) / f"run{next(COUNT)}"),
+            "a folder with a run of an earlier session",
+        ),
+        (silent_about_a_value_error, "did not arrive, here ValueError: let it pass"),
     ],
 }

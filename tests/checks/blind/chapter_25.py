@@ -1,10 +1,14 @@
 """Chapter 25."""
 
 import collections
+import itertools
+import json
 import math
 import os
-import secrets
 import tempfile
+import uuid
+from collections import Counter
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -434,149 +438,452 @@ def begins_at_zero(folder, tag):
     return winner
 
 
-class Run:
-    """Logs into a folder with a random name."""
-
-    def __init__(self, folder, settings):
-        self.path = Path(folder) / secrets.token_hex(8)
-        self.writer = SummaryWriter(str(self.path))
-        self.writer.add_text("settings", repr(settings))
-
-    def epoch(self, n, numbers):
-        for tag, value in numbers.items():
-            self.writer.add_scalar(tag, value, n)
-        self.writer.flush()
-
-
-def logs_through_a_class(folder, settings, epochs):
-    run = Run(folder, settings)
+def with_uuid(folder, settings, epochs):
+    path = Path(folder) / uuid.uuid4().hex
+    writer = SummaryWriter(log_dir=str(path))
     try:
-        n = 1
-        for numbers in epochs:
-            run.epoch(n, numbers)
-            n += 1
+        writer.add_text("settings", str(settings))
+        for i, row in enumerate(epochs):
+            for k, v in row.items():
+                writer.add_scalar(k, v, i + 1)
+            writer.flush()
     finally:
-        run.writer.close()
-    return str(run.path)
-
-
-def closes_after_each_epoch(folder, settings, epochs):
-    path = tempfile.mkdtemp(prefix="run-", dir=str(folder))
-    with SummaryWriter(path) as writer:
-        for key, value in settings.items():
-            writer.add_text(f"settings/{key}", f"{key} = {value}")
-    for n, numbers in enumerate(epochs, 1):
-        with SummaryWriter(path, filename_suffix=f".{n}") as writer:
-            for tag, value in numbers.items():
-                writer.add_scalar(tag, value, n)
-    return Path(path)
-
-
-def counts_the_folders(folder, settings, epochs):
-    k = 0
-    while (path := os.path.join(folder, f"{k:03}")) and os.path.exists(path):
-        k += 1
-    with SummaryWriter(path) as writer:
-        table = "\n".join(f"| {key} | {value} |" for key, value in settings.items())
-        writer.add_text("settings", table)
-        for n, numbers in enumerate(epochs):
-            for tag in numbers:
-                writer.add_scalar(tag, numbers[tag], n + 1)
-            writer.flush()
+        writer.close()
     return path
 
 
-def logs_by_settings(folder, settings, epochs):
-    path = Path(folder) / "-".join(f"{key}={value}" for key, value in settings.items())
-    with SummaryWriter(path) as writer:
-        writer.add_text("settings", str(settings))
-        for n, numbers in enumerate(epochs, 1):
-            for tag, value in numbers.items():
-                writer.add_scalar(tag, value, n)
-            writer.flush()
+def numbered(folder, settings, epochs):
+    for n in itertools.count(1):
+        path = os.path.join(folder, f"run{n:03}")
+        try:
+            os.makedirs(path)
+            break
+        except FileExistsError:
+            continue
+    w = SummaryWriter(path)
+    table = "| name | value |\n|---|---|\n" + "\n".join(
+        f"| {k} | {v} |" for k, v in settings.items()
+    )
+    w.add_text("settings", table)
+    step = 0
+    while True:
+        try:
+            row = next(epochs)
+        except StopIteration:
+            break
+        except BaseException:
+            w.close()
+            raise
+        step += 1
+        for k in row:
+            w.add_scalar(k, row[k], global_step=step)
+        w.flush()
+    w.close()
     return path
 
 
-def logs_without_steps(folder, settings, epochs):
+def new_writer_each_epoch(folder, settings, epochs):
     path = tempfile.mkdtemp(dir=folder)
-    with SummaryWriter(path) as writer:
-        writer.add_text("settings", str(settings))
-        for numbers in epochs:
-            for tag, value in numbers.items():
-                writer.add_scalar(tag, value)
-            writer.flush()
+    with SummaryWriter(path, filename_suffix=".settings") as w:
+        w.add_text("settings", "\n".join(f"{k} = {v!r}  " for k, v in settings.items()), 0)
+    for n, row in enumerate(epochs, 1):
+        with SummaryWriter(path, filename_suffix=f".{n}") as w:
+            for k, v in row.items():
+                w.add_scalar(k, v, n)
     return path
 
 
-def logs_the_loss_alone(folder, settings, epochs):
+def nested_by_date(folder, settings, epochs):
+    now = datetime.now()
+    path = Path(folder, f"{now:%Y-%m-%d}", f"{now:%H%M%S%f}-{uuid.uuid4()}")
+    with SummaryWriter(path) as w:
+        w.add_text(
+            "settings",
+            "```json\n" + json.dumps(settings, indent=2, default=str) + "\n```",
+            global_step=0,
+        )
+        w.flush()
+        n = 0
+        for row in epochs:
+            n += 1
+            for tag, x in sorted(row.items()):
+                w.add_scalar(tag=tag, scalar_value=float(x), global_step=n)
+            w.flush()
+        return str(path)
+
+
+class Logger:
+    def __init__(self, path):
+        self.w = SummaryWriter(path, max_queue=1)
+
+    def log(self, n, row):
+        [self.w.add_scalar(k, v, n) for k, v in row.items()]
+        self.w.flush()
+
+
+def with_class(folder, settings, epochs):
+    path = tempfile.mkdtemp("", "r", folder)
+    log = Logger(path)
+    log.w.add_text("settings", ", ".join(f"{k}: {v}" for k, v in settings.items()))
+    log.w.flush()
+    for n, row in zip(itertools.count(1), epochs):
+        log.log(n, row)
+    log.w.close()
+    return log.w.get_logdir()
+
+
+def settings_last(folder, settings, epochs):
+    """The settings are written in the finally."""
     path = tempfile.mkdtemp(dir=folder)
-    with SummaryWriter(path) as writer:
-        writer.add_text("settings", str(settings))
-        for n, numbers in enumerate(epochs, 1):
-            writer.add_scalar("loss", numbers["loss"], n)
-            writer.flush()
+    w = SummaryWriter(path)
+    try:
+        for n, row in enumerate(epochs, 1):
+            for k, v in row.items():
+                w.add_scalar(k, v, n)
+            w.flush()
+    finally:
+        w.add_text("settings", json.dumps(settings))
+        w.close()
     return path
 
 
-def logs_with_add_scalars(folder, settings, epochs):
-    path = tempfile.mkdtemp(dir=folder)
-    with SummaryWriter(path) as writer:
-        writer.add_text("settings", str(settings))
-        for n, numbers in enumerate(epochs, 1):
-            writer.add_scalars("all", numbers, n)
-            writer.flush()
+def _log(
+    folder,
+    settings,
+    epochs,
+    path=None,
+    start=1,
+    tag="settings",
+    text=None,
+    prefix="",
+    flush=True,
+    tell=None,
+    step=None,
+):
+    path = path or tempfile.mkdtemp(dir=folder)
+    with SummaryWriter(path) as w:
+        if tell:
+            tell(w)
+        else:
+            w.add_text(tag, json.dumps(settings) if text is None else text)
+        for n, row in enumerate(epochs, start):
+            for k, v in row.items():
+                w.add_scalar(prefix + k, v, step(n, k) if step else n)
+            if flush:
+                w.flush()
     return path
 
 
-def logs_settings_as_hparams(folder, settings, epochs):
-    path = tempfile.mkdtemp(dir=folder)
-    with SummaryWriter(path) as writer:
-        writer.add_hparams(settings, {}, run_name=".")
-        for n, numbers in enumerate(epochs, 1):
-            for tag, value in numbers.items():
-                writer.add_scalar(tag, value, n)
-            writer.flush()
+def into_folder(f, s, e):
+    return _log(f, s, e, path=str(f))
+
+
+def fixed_name(f, s, e):
+    return _log(f, s, e, path=os.path.join(f, "run"))
+
+
+def by_settings(f, s, e):
+    return _log(
+        f, s, e, path=os.path.join(f, "-".join(f"{k}={v}" for k, v in s.items()).replace("/", "_"))
+    )
+
+
+def by_count(f, s, e):
+    n = len([p for p in os.listdir(f) if p.startswith("run-")])
+    return _log(f, s, e, path=os.path.join(f, f"run-{max(0, n - 1)}"))
+
+
+def from_zero(f, s, e):
+    return _log(f, s, e, start=0)
+
+
+def no_flush(f, s, e):
+    return _log(f, s, e, flush=False)
+
+
+def other_tag(f, s, e):
+    return _log(f, s, e, tag="hparams")
+
+
+def names_only(f, s, e):
+    return _log(f, s, e, text=", ".join(s))
+
+
+def values_only(f, s, e):
+    return _log(f, s, e, text=", ".join(map(str, s.values())))
+
+
+def no_settings(f, s, e):
+    return _log(f, s, e, tell=lambda w: None)
+
+
+def prefixed(f, s, e):
+    return _log(f, s, e, prefix="train/")
+
+
+def returns_folder(f, s, e):
+    _log(f, s, e)
+    return f
+
+
+def returns_none_log(f, s, e):
+    _log(f, s, e)
+
+
+def returns_name(f, s, e):
+    return os.path.basename(_log(f, s, e))
+
+
+def returns_writer(f, s, e):
+    w = SummaryWriter(_log(f, s, e))
+    w.close()
+    return w
+
+
+def all_at_once(f, s, e):
+    return _log(f, s, iter(list(e)))
+
+
+def swallows(f, s, e):
+    path = tempfile.mkdtemp(dir=f)
+    try:
+        return _log(f, s, e, path=path)
+    except Exception:
+        return path
+
+
+def flush_at_end(f, s, e):
+    path = tempfile.mkdtemp(dir=f)
+    w = SummaryWriter(path)
+    w.add_text("settings", json.dumps(s))
+    for n, row in enumerate(e, 1):
+        for k, v in row.items():
+            w.add_scalar(k, v, n)
+    w.flush()
+    w.close()
     return path
 
 
-def returns_the_writer(folder, settings, epochs):
-    writer = SummaryWriter(tempfile.mkdtemp(dir=folder))
-    writer.add_text("settings", str(settings))
-    for n, numbers in enumerate(epochs, 1):
-        for tag, value in numbers.items():
-            writer.add_scalar(tag, value, n)
-        writer.flush()
-    writer.close()
-    return writer
+def only_loss(f, s, e):
+    return _log(f, s, ({"loss": r["loss"]} for r in e if "loss" in r))
 
 
-def collects_first(folder, settings, epochs):
-    path = tempfile.mkdtemp(dir=folder)
-    everything = list(epochs)
-    with SummaryWriter(path) as writer:
-        writer.add_text("settings", str(settings))
-        for n, numbers in enumerate(everything, 1):
-            for tag, value in numbers.items():
-                writer.add_scalar(tag, value, n)
+def first_names(f, s, e):
+    first = next(e)
+    names = list(first)
+    return _log(f, s, ({k: r[k] for k in names if k in r} for r in itertools.chain([first], e)))
+
+
+def loss_and_accuracy_keyerror(f, s, e):
+    first = next(e)
+    names = list(first)
+    return _log(f, s, ({k: r[k] for k in names} for r in itertools.chain([first], e)))
+
+
+def add_scalars(f, s, e):
+    path = tempfile.mkdtemp(dir=f)
+    with SummaryWriter(path) as w:
+        w.add_text("settings", json.dumps(s))
+        for n, row in enumerate(e, 1):
+            w.add_scalars("epoch", row, n)
+            w.flush()
+    return path
+
+
+def no_step(f, s, e):
+    return _log(f, s, e, step=lambda n, k: None)
+
+
+def count_per_name(f, s, e):
+    seen = Counter()
+
+    def step(n, k):
+        seen[k] += 1
+        return seen[k]
+
+    return _log(f, s, e, step=step)
+
+
+def rounded(f, s, e):
+    return _log(f, s, ({k: round(v, 2) for k, v in r.items()} for r in e))
+
+
+def repeats_last_log(f, s, e):
+    def full():
+        known = {}
+        for r in e:
+            known |= r
+            yield dict(known)
+
+    return _log(f, s, full())
+
+
+def zeros_for_missing(f, s, e):
+    def full():
+        seen = []
+        for r in e:
+            seen += [k for k in r if k not in seen]
+            yield {k: r.get(k, 0.0) for k in seen}
+
+    return _log(f, s, full())
+
+
+def skips_zero(f, s, e):
+    return _log(f, s, ({k: v for k, v in r.items() if v} for r in e))
+
+
+def late_by_one(f, s, e):
+    path = tempfile.mkdtemp(dir=f)
+    last = None
+    with SummaryWriter(path) as w:
+        w.add_text("settings", json.dumps(s))
+        for n, row in enumerate(e, 1):
+            if last:
+                [w.add_scalar(k, v, n - 1) for k, v in last.items()]
+            last = row
+            w.flush()
+        [w.add_scalar(k, v, n) for k, v in (last or {}).items()]
+    return path
+
+
+def flush_before(f, s, e):
+    path = tempfile.mkdtemp(dir=f)
+    with SummaryWriter(path) as w:
+        w.add_text("settings", json.dumps(s))
+        for n, row in enumerate(e, 1):
+            w.flush()
+            for k, v in row.items():
+                w.add_scalar(k, v, n)
+    return path
+
+
+def other_error(f, s, e):
+    try:
+        return _log(f, s, e)
+    except Exception as x:
+        raise RuntimeError("training failed") from x
+
+
+def deletes_on_error(f, s, e):
+    import shutil
+
+    path = tempfile.mkdtemp(dir=f)
+    try:
+        return _log(f, s, e, path=path)
+    except Exception:
+        shutil.rmtree(path)
+        raise
+
+
+def short_values(f, s, e):
+    return _log(f, s, e, text=", ".join(f"{k}={str(v)[:3]}" for k, v in s.items()))
+
+
+def two_decimals(f, s, e):
+    return _log(
+        f,
+        s,
+        e,
+        text=", ".join(
+            f"{k}={v:.2f}" if isinstance(v, float) else f"{k}={v}" for k, v in s.items()
+        ),
+    )
+
+
+def setting_per_text(f, s, e):
+    return _log(f, s, e, tell=lambda w: [w.add_text(f"settings/{k}", str(v)) for k, v in s.items()])
+
+
+def hparams(f, s, e):
+    return _log(f, s, e, tell=lambda w: w.add_hparams(s, {}))
+
+
+def lower_tags(f, s, e):
+    return _log(f, s, ({k.replace("/", "_").replace(" ", "_"): v for k, v in r.items()} for r in e))
+
+
+def stops_at_empty(f, s, e):
+    return _log(f, s, itertools.takewhile(bool, e))
+
+
+def clears_old(f, s, e):
+    import shutil
+
+    p = os.path.join(f, "run")
+    shutil.rmtree(p, ignore_errors=True)
+    return _log(f, s, e, path=p)
+
+
+def extra_epoch_peek(f, s, e):
+    path = tempfile.mkdtemp(dir=f)
+    n = 0
+    with SummaryWriter(path) as w:
+        w.add_text("settings", json.dumps(s))
+        nxt = next(e, None)
+        while nxt is not None:
+            n += 1
+            cur, nxt = nxt, next(e, None)
+            for k, v in cur.items():
+                w.add_scalar(k, v, n)
+            w.flush()
+    return path
+
+
+def with_average(f, s, e):
+    return _log(f, s, ({**r, "mean": sum(r.values()) / max(1, len(r))} for r in e))
+
+
+_runs = [0]
+
+
+def counter(f, s, e):
+    """In the next session the counter starts again, and so does run1."""
+    _runs[0] += 1
+    return _log(f, s, e, path=os.path.join(f, f"run{_runs[0]}"))
+
+
+def floats_only(f, s, e):
+    return _log(f, s, ({k: v for k, v in r.items() if isinstance(v, float)} for r in e))
+
+
+def positive(f, s, e):
+    return _log(f, s, ({k: v for k, v in r.items() if v > 0} for r in e))
+
+
+def swallows_value_error(f, s, e):
+    p = tempfile.mkdtemp(dir=f)
+    try:
+        return _log(f, s, e, path=p)
+    except ValueError:
+        return p
+
+
+def two_writers(f, s, e):
+    """The run's folder holds two folders, and no file of events."""
+    path = tempfile.mkdtemp(dir=f)
+    with SummaryWriter(os.path.join(path, "settings")) as w:
+        w.add_text("settings", str(s))
+    _log(f, {}, e, path=os.path.join(path, "scalars"))
     return path
 
 
 RIGHT = {
-    "25.4": [logs_through_a_class, closes_after_each_epoch, counts_the_folders],
     "25.1": [by_sorting, by_loop, by_raw_files],
     "25.2": [in_a_loop, with_generator, with_matrix],
     "25.3": [with_rglob, with_walk, with_multiplexer],
-}
-WRONG = {
     "25.4": [
-        logs_by_settings,
-        logs_without_steps,
-        logs_the_loss_alone,
-        logs_with_add_scalars,
-        logs_settings_as_hparams,
-        returns_the_writer,
-        collects_first,
+        with_uuid,
+        numbered,
+        new_writer_each_epoch,
+        nested_by_date,
+        with_class,
+        settings_last,
+        with_average,
     ],
+}
+
+
+WRONG = {
     "25.1": [
         last_in_file,
         first_of_equal_steps,
@@ -624,5 +931,52 @@ WRONG = {
         with_score,
         missing_counts_as_zero,
         begins_at_zero,
+    ],
+    "25.4": [
+        into_folder,
+        fixed_name,
+        by_settings,
+        by_count,
+        from_zero,
+        no_flush,
+        other_tag,
+        names_only,
+        values_only,
+        no_settings,
+        prefixed,
+        returns_folder,
+        returns_none_log,
+        returns_name,
+        returns_writer,
+        all_at_once,
+        swallows,
+        flush_at_end,
+        only_loss,
+        first_names,
+        loss_and_accuracy_keyerror,
+        add_scalars,
+        no_step,
+        count_per_name,
+        rounded,
+        repeats_last_log,
+        zeros_for_missing,
+        skips_zero,
+        late_by_one,
+        flush_before,
+        other_error,
+        deletes_on_error,
+        short_values,
+        two_decimals,
+        setting_per_text,
+        hparams,
+        lower_tags,
+        stops_at_empty,
+        clears_old,
+        extra_epoch_peek,
+        counter,
+        floats_only,
+        positive,
+        swallows_value_error,
+        two_writers,
     ],
 }
