@@ -11,6 +11,7 @@ from helpers.checks.changes import Snapshot
 from helpers.checks.machinery import (
     Draw,
     as_dict,
+    as_integer,
     as_number,
     as_tensor,
     call,
@@ -398,21 +399,45 @@ def _unsorted(probabilities: Tensor, labels: Tensor) -> Answers:
 )
 def study(answer: Any) -> str:
     draw = Draw(4)
-    for names in (["small", "medium", "large"], [0.001, 0.01, 0.1, 1.0], [7, 5], ["only one"]):
-        _Experiment(draw, names).judge(answer)
+    for accuracies in _ACCURACIES:
+        _Experiment(draw, accuracies).judge(answer)
     return "Nobody can say that you tuned on the test images."
+
+
+# The validation accuracies of each setting's first, second, ... run, over and over. In each study
+# the mean has another winner than what might be taken in its place.
+_ACCURACIES: tuple[dict[Any, tuple[float, ...]], ...] = (
+    # One lucky run: the winner's worst run and its median are low, and it wins few of the seeds.
+    {
+        "medium": (0.811, 0.809, 0.81, 0.81, 0.81),
+        "large": (0.62, 0.61, 0.63, 0.62, 0.64),
+        "small": (0.801, 0.8, 0.95, 0.799, 0.8),
+    },
+    # One unlucky run: the first, the last and the best run of 0.1 are higher than the winner's.
+    {
+        0.001: (0.71, 0.715, 0.705, 0.71, 0.71),
+        0.01: (0.82, 0.822, 0.818, 0.819, 0.821),
+        0.1: (0.83, 0.7, 0.831, 0.832, 0.7),
+        1.0: (0.4, 0.45, 0.35, 0.42, 0.38),
+    },
+    # Two that differ by less than a rounding shows, with the winner behind and in front.
+    {
+        5: (0.82401, 0.81601, 0.82001, 0.82301, 0.81701),
+        7: (0.82403, 0.81603, 0.82003, 0.82303, 0.81703),
+    },
+    {
+        "wide": (0.82403, 0.81603, 0.82003, 0.82303, 0.81703),
+        "deep": (0.82401, 0.81601, 0.82001, 0.82301, 0.81701),
+    },
+    {"only one": (0.8, 0.82, 0.81)},
+)
 
 
 class _Experiment:
     """Runs that cost nothing, and a record of which were asked for."""
 
-    def __init__(self, draw: Draw, settings: list) -> None:
-        self.draw, self.settings = draw, settings
-        k = len(settings)
-        order = draw.order(k).tolist()
-        self.level = {s: 0.7 + 0.04 * order[i] for i, s in enumerate(settings)}
-        ranked = sorted(settings, key=self.level.get)
-        self.second = ranked[-2] if k > 1 else None  # its first run has luck, so its best run wins
+    def __init__(self, draw: Draw, accuracies: dict[Any, tuple[float, ...]]) -> None:
+        self.draw, self.accuracies, self.settings = draw, accuracies, list(accuracies)
         self.known: dict[tuple, float] = {}
         self.asked: list[tuple] = []
 
@@ -422,21 +447,22 @@ class _Experiment:
             f'run was called for {describe(part)}: the parts are "validation" and "test".',
         )
         require(
-            setting in self.level,
+            setting in self.accuracies,
             f"run was called with the setting {describe(setting)}, which was not given.",
         )
-        key = setting, int(seed), part
+        key = setting, as_integer(seed, "The seed that run was called with"), part
         self.asked.append(key)
         if key not in self.known:
-            noise = 0.01 * (self.draw.uniform(1).item() - 0.5)
-            lucky = setting == self.second and not self._tried(setting)
-            bonus = 0.06 if lucky and part == "validation" else 0.0
-            turned = 1.5 - self.level[setting] if part == "test" else self.level[setting]
-            self.known[key] = turned + noise + bonus
+            accuracies = self.accuracies[setting]
+            if part == "validation":
+                self.known[key] = accuracies[self._tried(setting) % len(accuracies)]
+            else:  # what is good on the validation images is bad on the test images
+                noise = 0.01 * (self.draw.uniform(1).item() - 0.5)
+                self.known[key] = 1.5 - sum(accuracies) / len(accuracies) + noise
         return self.known[key]
 
-    def _tried(self, setting: Any) -> bool:
-        return any((s, p) == (setting, "validation") for s, _, p in self.known)
+    def _tried(self, setting: Any) -> int:
+        return sum((s, p) == (setting, "validation") for s, _, p in self.known)
 
     def seeds(self, setting: Any, part: str) -> list[int]:
         return [seed for s, seed, p in self.asked if (s, p) == (setting, part)]

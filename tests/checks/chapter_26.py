@@ -4,7 +4,7 @@ import math
 from fractions import Fraction
 from itertools import pairwise
 from math import comb
-from statistics import mean, stdev
+from statistics import mean, median, mode, stdev
 
 import numpy as np
 import torch
@@ -483,6 +483,35 @@ def reports_validation(run, settings):
     return {"setting": best, "test": mean(found[best]), "spread": stdev(test)}
 
 
+def chosen_by(choose):
+    """Makes a study whose choice is a function of all validation accuracies, by setting."""
+
+    def study(run, settings):
+        found = {s: [run(s, seed, "validation") for seed in range(3)] for s in settings}
+        best = choose(found)
+        test = [run(best, seed, "test") for seed in range(3)]
+        return {"setting": best, "test": mean(test), "spread": stdev(test)}
+
+    study.__name__ = study.__qualname__ = choose.__name__
+    return study
+
+
+@chosen_by
+def wins_most_seeds(found):
+    return mode(max(found, key=lambda s: found[s][i]) for i in range(3))
+
+
+@chosen_by
+def first_within_a_deviation(found):
+    top = max(found, key=lambda s: mean(found[s]))
+    return next(s for s in found if mean(found[s]) >= mean(found[top]) - stdev(found[top]))
+
+
+@chosen_by
+def first_in_the_alphabet(found):
+    return min(found, key=str)
+
+
 def other_part(run, settings):
     return {"setting": settings[0], "test": run(settings[0], 0, "train"), "spread": 0.0}
 
@@ -560,7 +589,30 @@ WRONG = {
         (named_study("one_seed", choose=[0]), "was tried with 1 seed: at least three"),
         (named_study("same_seed", choose=[1, 1, 1]), "was run twice with the same seed"),
         (named_study("own_seeds", seeds_of=lambda i: range(3 * i, 3 * i + 3)), "the luckier ones"),
+        (named_study("seeds_as_texts", choose="abc"), "should be one number, and it is the text"),
         (named_study("best_single_run", pick=max), "and the test images were opened for"),
+        (named_study("worst_single_run", pick=min), "and the test images were opened for"),
+        (named_study("median", pick=median), "and the test images were opened for"),
+        (named_study("last_run", pick=lambda v: v[-1]), "and the test images were opened for"),
+        (
+            named_study("less_a_deviation", pick=lambda v: mean(v) - stdev(v)),
+            "and the test images were opened for",
+        ),
+        (
+            named_study("three_digits", pick=lambda v: round(mean(v), 3)),
+            "The setting 7 has the highest mean on the validation images, and the test",
+        ),
+        (
+            named_study("without_extremes", choose=range(5), pick=lambda v: mean(sorted(v)[1:-1])),
+            "and the test images were opened for",
+        ),
+        (
+            named_study("two_best", pick=lambda v: mean(sorted(v)[1:])),
+            "and the test images were opened for",
+        ),
+        (wins_most_seeds, "and the test images were opened for"),
+        (first_within_a_deviation, "and the test images were opened for"),
+        (first_in_the_alphabet, "and the test images were opened for"),
         (
             named_study(
                 "one_test",

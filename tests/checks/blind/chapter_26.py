@@ -2,9 +2,12 @@
 
 import copy
 import math
+import random
 import statistics
+from collections import defaultdict
 from math import comb
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -371,95 +374,384 @@ def not_divided(probabilities, labels, bins):
     return loop_over_bins(probabilities, labels, bins) * len(labels)
 
 
-SEEDS = (11, 12, 13)
+def numpy_way(run, settings):
+    grid = np.array([[run(s, seed, "validation") for seed in range(5)] for s in settings])
+    best = settings[int(grid.mean(axis=1).argmax())]
+    tests = np.array([run(best, seed, "test") for seed in range(5)])
+    return {"setting": best, "test": float(tests.mean()), "spread": float(tests.std(ddof=1))}
 
 
-def honest_study(run, settings):
-    scores = []
-    for setting in settings:
-        scores.append(statistics.fmean(run(setting, s, "validation") for s in SEEDS))
-    winner = settings[max(range(len(settings)), key=scores.__getitem__)]
-    final = [run(winner, s, "test") for s in SEEDS]
+def population(run, settings):
+    seeds = (11, 22, 33)
+    best = max(settings, key=lambda s: sum(run(s, k, "validation") for k in seeds))
+    t = [run(best, k, "test") for k in seeds]
+    return dict(setting=best, test=statistics.fmean(t), spread=statistics.pstdev(t))
+
+
+def seeds_outside(run, settings):
+    table = defaultdict(list)
+    for seed in range(100, 104):
+        for s in settings:
+            table[s].append(run(s, seed=seed, part="validation"))
+    means = {s: statistics.mean(v) for s, v in table.items()}
+    winner = sorted(means.items(), key=lambda kv: -kv[1])[0][0]
+    t = [run(winner, seed=k, part="test") for k in range(3)]
+    return {"setting": winner, "test": statistics.mean(t), "spread": statistics.stdev(t)}
+
+
+def other_test_seeds(run, settings):
+    rng = random.Random(0)
+    seeds = rng.sample(range(1000), 4)
+    fresh = rng.sample(range(1000, 2000), 6)
+    best, top = None, float("-inf")
+    for s in settings:
+        m = np.mean([run(s, k, "validation") for k in seeds])
+        if m > top:
+            best, top = s, m
+    t = torch.tensor([run(best, k, "test") for k in fresh], dtype=torch.float64)
+    return {"setting": best, "test": t.mean(), "spread": t.std()}
+
+
+def by_hand(run, settings):
+    def mean(x):
+        return sum(x) / len(x)
+
+    val = [[run(s, k, "validation") for k in (0, 1, 2)] for s in settings]
+    i = max(range(len(settings)), key=lambda i: mean(val[i]))
+    t = [run(settings[i], k, "test") for k in (0, 1, 2)]
+    m = mean(t)
     return {
-        "setting": winner,
-        "test": statistics.fmean(final),
-        "spread": statistics.pstdev(final),
+        "spread": (sum((x - m) ** 2 for x in t) / (len(t) - 1)) ** 0.5,
+        "test": m,
+        "setting": settings[i],
+        "scores": val,
     }
 
 
-def honest_study_in_tensors(run, settings):
-    scores = torch.tensor([[run(c, s, "validation") for s in range(5)] for c in settings])
-    winner = settings[scores.mean(dim=1).argmax()]
-    final = torch.tensor([run(winner, s, "test") for s in range(5)], dtype=torch.float64)
-    return {"setting": winner, "test": final.mean(), "spread": final.std()}
+def _study(
+    run,
+    settings,
+    seeds=(0, 1, 2),
+    tests=(0, 1, 2),
+    score=statistics.mean,
+    choose=max,
+    centre=statistics.mean,
+    spread=statistics.stdev,
+    part="validation",
+):
+    scores = {s: score([run(s, k, part) for k in seeds]) for s in settings}
+    best = choose(scores, key=scores.get)
+    t = [run(best, k, "test") for k in tests]
+    return {"setting": best, "test": centre(t), "spread": spread(t) if len(t) > 1 else 0.0}
 
 
-def honest_study_by_sorting(run, settings):
-    ranked = sorted(settings, key=lambda c: sum(run(c, s, "validation") for s in SEEDS))
-    final = [run(ranked[-1], s, "test") for s in (1, 2, 3, 4)]
-    return dict(spread=statistics.stdev(final), test=sum(final) / 4, setting=ranked[-1])
+def by_best_seed(r, s):
+    return _study(r, s, score=max)
 
 
-def study_by_last_sorted(run, settings):
-    ranked = sorted(settings, key=lambda c: -sum(run(c, s, "validation") for s in SEEDS))
-    final = [run(ranked[-1], s, "test") for s in SEEDS]
-    return {"setting": ranked[-1], "test": sum(final) / 3, "spread": statistics.stdev(final)}
+def by_worst_seed(r, s):
+    return _study(r, s, score=min)
 
 
-def study_with_two_seeds(run, settings):
-    best = max(settings, key=lambda c: run(c, 0, "validation") + run(c, 1, "validation"))
-    final = [run(best, s, "test") for s in (0, 1)]
-    return {"setting": best, "test": sum(final) / 2, "spread": statistics.stdev(final)}
+def by_median(r, s):
+    return _study(r, s, score=statistics.median)
 
 
-def study_by_maximum(run, settings):
-    best = max(settings, key=lambda c: max(run(c, s, "validation") for s in SEEDS))
-    final = [run(best, s, "test") for s in SEEDS]
-    return {"setting": best, "test": sum(final) / 3, "spread": statistics.stdev(final)}
+def by_last(r, s):
+    return _study(r, s, score=lambda x: x[-1])
 
 
-def study_peeking(run, settings):
-    best = max(settings, key=lambda c: sum(run(c, s, "test") for s in SEEDS))
-    final = [run(best, s, "test") for s in SEEDS]
-    return {"setting": best, "test": sum(final) / 3, "spread": statistics.stdev(final)}
+def lowest(r, s):
+    return _study(r, s, choose=min)
 
 
-def study_of_the_first(run, settings):
-    for c in settings:
-        for s in SEEDS:
-            run(c, s, "validation")
-    final = [run(settings[0], s, "test") for s in SEEDS]
-    return {"setting": settings[0], "test": sum(final) / 3, "spread": statistics.stdev(final)}
+def one_seed(r, s):
+    return _study(r, s, seeds=(0,))
 
 
-def study_with_range(run, settings):
-    best = max(settings, key=lambda c: sum(run(c, s, "validation") for s in SEEDS))
-    final = [run(best, s, "test") for s in SEEDS]
-    return {"setting": best, "test": sum(final) / 3, "spread": max(final) - min(final)}
+def two_seeds(r, s):
+    return _study(r, s, seeds=(0, 1))
 
 
-def study_that_returns_percent(run, settings):
-    best = max(settings, key=lambda c: sum(run(c, s, "validation") for s in SEEDS))
-    final = [100 * run(best, s, "test") for s in SEEDS]
-    return {"setting": best, "test": sum(final) / 3, "spread": statistics.stdev(final)}
+def one_test(r, s):
+    return _study(r, s, tests=(0,))
+
+
+def same_seed_thrice(r, s):
+    return _study(r, s, seeds=(0, 0, 0))
+
+
+def same_test_seed_thrice(r, s):
+    return _study(r, s, tests=(7, 7, 7))
+
+
+def chosen_on_test(r, s):
+    return _study(r, s, part="test")
+
+
+def median_test(r, s):
+    return _study(r, s, centre=statistics.median)
+
+
+def best_test(r, s):
+    return _study(r, s, centre=max)
+
+
+def variance(r, s):
+    return _study(r, s, spread=statistics.variance)
+
+
+def span(r, s):
+    return _study(r, s, spread=lambda t: max(t) - min(t))
+
+
+def standard_error(r, s):
+    return _study(r, s, spread=lambda t: statistics.stdev(t) / len(t) ** 0.5)
+
+
+def percent(r, s):
+    d = _study(r, s)
+    return d | {"test": 100 * d["test"], "spread": 100 * d["spread"]}
+
+
+def rounded(r, s):
+    d = _study(r, s)
+    return d | {"test": round(d["test"], 2), "spread": round(d["spread"], 2)}
+
+
+def rounded_scores(r, s):
+    return _study(r, s, score=lambda x: round(statistics.mean(x), 2))
+
+
+def one_deviation_below(r, s):
+    return _study(r, s, score=lambda x: statistics.mean(x) - statistics.stdev(x))
+
+
+def steadiest(r, s):
+    return _study(r, s, score=lambda x: -statistics.stdev(x))
+
+
+def seeds_differ(r, s):
+    n = iter(range(10**6))
+    sc = {x: statistics.mean(r(x, next(n), "validation") for _ in range(3)) for x in s}
+    b = max(sc, key=sc.get)
+    t = [r(b, next(n), "test") for _ in range(3)]
+    return {"setting": b, "test": statistics.mean(t), "spread": statistics.stdev(t)}
+
+
+def tests_all(r, s):
+    sc = {x: statistics.mean(r(x, k, "validation") for k in range(3)) for x in s}
+    te = {x: [r(x, k, "test") for k in range(3)] for x in s}
+    b = max(sc, key=sc.get)
+    return {"setting": b, "test": statistics.mean(te[b]), "spread": statistics.stdev(te[b])}
+
+
+def both_at_once(r, s):
+    res = {x: [(r(x, k, "validation"), r(x, k, "test")) for k in range(3)] for x in s}
+    b = max(s, key=lambda x: statistics.mean(v for v, _ in res[x]))
+    t = [q for _, q in res[b]]
+    return {"setting": b, "test": statistics.mean(t), "spread": statistics.stdev(t)}
+
+
+def returns_validation(r, s):
+    sc = {x: [r(x, k, "validation") for k in range(3)] for x in s}
+    b = max(sc, key=lambda x: statistics.mean(sc[x]))
+    [r(b, k, "test") for k in range(3)]
+    return {"setting": b, "test": statistics.mean(sc[b]), "spread": statistics.stdev(sc[b])}
+
+
+def spread_of_validation(r, s):
+    sc = {x: [r(x, k, "validation") for k in range(3)] for x in s}
+    b = max(sc, key=lambda x: statistics.mean(sc[x]))
+    t = [r(b, k, "test") for k in range(3)]
+    return {"setting": b, "test": statistics.mean(t), "spread": statistics.stdev(sc[b])}
+
+
+def never_tests(r, s):
+    sc = {x: [r(x, k, "validation") for k in range(3)] for x in s}
+    b = max(sc, key=lambda x: statistics.mean(sc[x]))
+    return {"setting": b, "test": statistics.mean(sc[b]), "spread": statistics.stdev(sc[b])}
+
+
+def test_twice(r, s):
+    sc = {x: statistics.mean(r(x, k, "validation") for k in range(3)) for x in s}
+    b = max(sc, key=sc.get)
+    return {
+        "setting": b,
+        "test": statistics.mean(r(b, k, "test") for k in range(3)),
+        "spread": statistics.stdev(r(b, k, "test") for k in range(3)),
+    }
+
+
+def spread_other_runs(r, s):
+    sc = {x: statistics.mean(r(x, k, "validation") for k in range(3)) for x in s}
+    b = max(sc, key=sc.get)
+    return {
+        "setting": b,
+        "test": statistics.mean(r(b, k, "test") for k in range(3)),
+        "spread": statistics.stdev(r(b, k, "test") for k in range(3, 6)),
+    }
+
+
+def index(r, s):
+    d = _study(r, s)
+    return d | {"setting": s.index(d["setting"])}
+
+
+def as_text(r, s):
+    d = _study(r, s)
+    return d | {"setting": str(d["setting"])}
+
+
+def as_tuple(r, s):
+    return tuple(_study(r, s).values())
+
+
+def other_keys(r, s):
+    d = _study(r, s)
+    return {"setting": d["setting"], "mean": d["test"], "std": d["spread"]}
+
+
+def val_name(r, s):
+    return _study(r, s, part="val")
+
+
+def arguments_swapped(r, s):
+    sc = {x: statistics.mean(r(k, x, "validation") for k in range(3)) for x in s}
+    b = max(sc, key=sc.get)
+    t = [r(b, k, "test") for k in range(3)]
+    return {"setting": b, "test": statistics.mean(t), "spread": statistics.stdev(t)}
+
+
+def halving(r, s):
+    first = {x: [r(x, 0, "validation")] for x in s}
+    keep = sorted(s, key=lambda x: first[x], reverse=True)[: max(1, len(s) // 2)]
+    sc = {x: statistics.mean(first[x] + [r(x, k, "validation") for k in (1, 2)]) for x in keep}
+    b = max(sc, key=sc.get)
+    t = [r(b, k, "test") for k in range(3)]
+    return {"setting": b, "test": statistics.mean(t), "spread": statistics.stdev(t)}
+
+
+def second_round(r, s):
+    sc = {x: statistics.mean(r(x, k, "validation") for k in range(3)) for x in s}
+    two = sorted(sc, key=sc.get)[-2:]
+    sc2 = {x: statistics.mean(r(x, k, "validation") for k in range(3, 6)) for x in two}
+    b = max(sc2, key=sc2.get)
+    t = [r(b, k, "test") for k in range(3)]
+    return {"setting": b, "test": statistics.mean(t), "spread": statistics.stdev(t)}
+
+
+def peeks_first(r, s):
+    r(s[0], 0, "test")
+    return _study(r, s)
+
+
+def tests_runner_up(r, s):
+    sc = {x: statistics.mean(r(x, k, "validation") for k in range(3)) for x in s}
+    o = sorted(s, key=sc.get)
+    te = {x: [r(x, k, "test") for k in range(3)] for x in o[-2:]}
+    b = max(te, key=lambda x: statistics.mean(te[x]))
+    return {"setting": b, "test": statistics.mean(te[b]), "spread": statistics.stdev(te[b])}
+
+
+def skips_last(r, s):
+    return _study(r, s[:-1])
+
+
+def early_stop(r, s):
+    best, top = None, -1
+    for x in s:
+        m = statistics.mean(r(x, k, "validation") for k in range(3))
+        if m < top:
+            break
+        best, top = x, m
+    t = [r(best, k, "test") for k in range(3)]
+    return {"setting": best, "test": statistics.mean(t), "spread": statistics.stdev(t)}
+
+
+def last_setting(r, s):
+    for x in s:
+        [r(x, k, "validation") for k in range(3)]
+    t = [r(x, k, "test") for k in range(3)]
+    return {"setting": x, "test": statistics.mean(t), "spread": statistics.stdev(t)}
+
+
+def val_and_test_mean(r, s):
+    sc = {x: [r(x, k, "validation") for k in range(3)] for x in s}
+    b = max(sc, key=lambda x: statistics.mean(sc[x]))
+    t = [r(b, k, "test") for k in range(3)]
+    a = t + sc[b]
+    return {"setting": b, "test": statistics.mean(a), "spread": statistics.stdev(a)}
+
+
+def seeds_as_text(r, s):
+    return _study(r, s, seeds=("a", "b", "c"), tests=("a", "b", "c"))
+
+
+def drops_worst_test(r, s):
+    return _study(r, s, tests=range(5), centre=lambda t: statistics.mean(sorted(t)[1:]))
+
+
+def alphabetical(r, s):
+    for x in s:
+        for k in range(3):
+            r(x, k, "validation")
+    b = min(s, key=str)
+    t = [r(b, k, "test") for k in range(3)]
+    return {"setting": b, "test": statistics.mean(t), "spread": statistics.stdev(t)}
+
+
+def three_digits(r, s):
+    return _study(r, s, score=lambda x: round(statistics.mean(x), 3))
+
+
+def trimmed(r, s):
+    return _study(r, s, seeds=range(5), score=lambda x: statistics.mean(sorted(x)[1:-1]))
+
+
+def best_two_of_three(r, s):
+    return _study(r, s, score=lambda x: statistics.mean(sorted(x)[1:]))
+
+
+def first_seed(r, s):
+    return _study(r, s, score=lambda x: x[0])
+
+
+def median_of_five(r, s):
+    return _study(r, s, seeds=range(5), score=statistics.median)
+
+
+def most_wins(r, s):
+    v = {x: [r(x, k, "validation") for k in range(3)] for x in s}
+    b = statistics.mode([max(s, key=lambda x: v[x][k]) for k in range(3)])
+    t = [r(b, k, "test") for k in range(3)]
+    return {"setting": b, "test": statistics.mean(t), "spread": statistics.stdev(t)}
+
+
+def first_within_a_deviation(r, s):
+    v = {x: [r(x, k, "validation") for k in range(3)] for x in s}
+    m = {x: statistics.mean(v[x]) for x in s}
+    top = max(m, key=m.get)
+    b = next(x for x in s if m[x] >= m[top] - statistics.stdev(v[top]))
+    t = [r(b, k, "test") for k in range(3)]
+    return {"setting": b, "test": statistics.mean(t), "spread": statistics.stdev(t)}
 
 
 RIGHT = {
-    "26.4": [honest_study, honest_study_in_tensors, honest_study_by_sorting],
     "26.1": [with_modes, with_copy, with_names],
     "26.2": [with_comb, with_logs, both_tails],
     "26.3": [loop_over_bins, with_bincount, in_pure_python, with_one_hot],
-}
-WRONG = {
     "26.4": [
-        study_by_last_sorted,
-        study_with_two_seeds,
-        study_by_maximum,
-        study_peeking,
-        study_of_the_first,
-        study_with_range,
-        study_that_returns_percent,
+        numpy_way,
+        population,
+        seeds_outside,
+        other_test_seeds,
+        by_hand,
     ],
+}
+
+
+WRONG = {
     "26.1": [
         chained,
         mean_of_logits,
@@ -505,5 +797,60 @@ WRONG = {
         certainty_of_label,
         softmax_again,
         not_divided,
+    ],
+    "26.4": [
+        by_best_seed,
+        by_worst_seed,
+        by_median,
+        by_last,
+        lowest,
+        one_seed,
+        two_seeds,
+        one_test,
+        same_seed_thrice,
+        same_test_seed_thrice,
+        chosen_on_test,
+        median_test,
+        best_test,
+        variance,
+        span,
+        standard_error,
+        percent,
+        rounded,
+        rounded_scores,
+        one_deviation_below,
+        steadiest,
+        seeds_differ,
+        tests_all,
+        both_at_once,
+        returns_validation,
+        spread_of_validation,
+        never_tests,
+        test_twice,
+        spread_other_runs,
+        index,
+        as_text,
+        as_tuple,
+        other_keys,
+        val_name,
+        arguments_swapped,
+        halving,
+        second_round,
+        peeks_first,
+        tests_runner_up,
+        skips_last,
+        early_stop,
+        last_setting,
+        val_and_test_mean,
+        seeds_as_text,
+        drops_worst_test,
+        alphabetical,
+        three_digits,
+        trimmed,
+        best_two_of_three,
+        first_seed,
+        median_of_five,
+        most_wins,
+        first_within_a_deviation,
     ],
 }
