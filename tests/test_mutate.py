@@ -53,10 +53,15 @@ def test_each_kind_of_change(source: str, expected: set[str]):
         "figure.tight_layout()",
         "loader = DataLoader(data, num_workers=2)",
         "folder.cleanup()",
+        "plt.show()",
     ],
 )
 def test_what_is_cosmetic_is_passed_over(source: str):
     assert texts(source) == set()
+
+
+def test_a_function_named_as_a_cosmetic_one_is_another():
+    assert texts("show(x)\ny = 2") == {"without show(x)", "2 -> 3"}
 
 
 def test_a_sample_is_the_same_for_the_same_seed():

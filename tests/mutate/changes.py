@@ -38,6 +38,7 @@ COSMETIC = {
             *("rotation", "size", "width_ratios", "height_ratios", "layout", "loc", "ncol", "dpi"),
             *("zorder", "capsize", "gridspec_kw", "bbox_to_anchor", "columns", "s"),
             *("constrained_layout", "interpolation", "linewidths", "arrowprops", "labelpad"),
+            *("xticks", "yticks"),
         },
         "calls": {"tight_layout", "subplots_adjust", "margins", "tick_params", "set_size_inches"},
     },
@@ -51,6 +52,10 @@ COSMETIC = {
     "closing what is no longer used": {
         "keywords": {"missing_ok", "ignore_errors"},
         "calls": {"close", "cleanup", "rmtree", "unlink", "rmdir"},
+    },
+    "a figure is shown at the end of its cell all the same": {
+        "keywords": set(),
+        "calls": {"plt.show"},
     },
 }  # fmt: skip
 """Rules by reason: names of keyword arguments and of functions, with all that stands inside."""
@@ -112,8 +117,9 @@ def _relevant_with(node: ast.AST) -> Iterator[ast.AST]:
 def _is_cosmetic_call(node: ast.AST) -> bool:
     if not isinstance(node, ast.Call):
         return False
-    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-    return any(name in rule["calls"] for rule in COSMETIC.values())
+    whole = ast.unparse(node.func)
+    names = {whole, whole.rpartition(".")[2]}
+    return any(names & rule["calls"] for rule in COSMETIC.values())
 
 
 def _of_node(tree: ast.AST, index: int) -> Iterator[Change]:
