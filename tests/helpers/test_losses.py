@@ -1,5 +1,7 @@
 """Losses for masks: limits, gradients, invariances, wrong input."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -22,6 +24,27 @@ def sample():
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(5, 1, 8, 8, generator=generator)
     return logits, (torch.rand(5, 1, 8, 8, generator=generator) < 0.3).float()
+
+
+def by_formula(logits, masks, smooth):
+    """Returns Dice, soft IoU and focal loss (gamma 2) by plain arithmetic, picture by picture."""
+    dice, iou, focal = [], [], []
+    for row, mask in zip(logits.flatten(1).tolist(), masks.flatten(1).tolist(), strict=True):
+        p = [1 / (1 + math.exp(-z)) for z in row]
+        shared = sum(a * m for a, m in zip(p, mask, strict=True))
+        dice.append(1 - (2 * shared + smooth) / (sum(p) + sum(mask) + smooth))
+        iou.append(1 - (shared + smooth) / (sum(p) + sum(mask) - shared + smooth))
+        likely = [a if m else 1 - a for a, m in zip(p, mask, strict=True)]
+        focal += [-((1 - a) ** 2) * math.log(a) for a in likely]
+    return [sum(values) / len(values) for values in (dice, iou, focal)]
+
+
+def test_values_are_those_of_the_formulas(sample):
+    for smooth, given in ((1.0, {}), (0.3, {"smooth": 0.3})):
+        dice, iou, focal = by_formula(*sample, smooth)
+        assert dice_loss(*sample, **given).item() == pytest.approx(dice, abs=1e-6)
+        assert soft_iou_loss(*sample, **given).item() == pytest.approx(iou, abs=1e-6)
+    assert FocalLoss()(*sample).item() == pytest.approx(focal, abs=1e-6)
 
 
 @every_loss
