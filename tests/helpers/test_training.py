@@ -2,6 +2,7 @@
 
 import copy
 
+import matplotlib.pyplot as plt
 import pytest
 import torch
 from torch import nn
@@ -48,6 +49,16 @@ def test_fit_equals_a_bare_loop(model):
     for a, b in zip(model.parameters(), twin.parameters(), strict=True):
         assert torch.equal(a, b)
     assert [row["train_loss"] for row in history] == losses
+    assert [row["epoch"] for row in history] == [1, 2, 3]
+    measured = helpers.evaluate(model, loader, criterion, "cpu")
+    assert (history[-1]["val_loss"], history[-1]["val_acc"]) == measured
+
+
+def test_the_model_is_moved_to_the_device_first(model):
+    moved, loader = [], DataLoader(dataset(), batch_size=50)
+    model.to = lambda device: moved.append((device, model[0].weight.grad))
+    helpers.fit(model, loader, loader, sgd(model), epochs=1, device="cpu")
+    assert moved == [("cpu", None)]
 
 
 def test_evaluate_averages_over_samples_and_changes_nothing(model):
@@ -80,6 +91,15 @@ def test_early_stopping_keeps_the_best_weights():
     assert stopper.weights["weight"].item() == pytest.approx(6.0)
 
 
+def test_a_patience_of_one_ends_at_the_first_epoch_without_a_better_loss():
+    stopper = EarlyStopping(patience=1)
+    assert stopper.waited == 0
+    stopped = []
+    for loss in (1.0, 0.5, 0.5):
+        stopped.append((stopper.step(loss, nn.Linear(1, 1)), stopper.waited))
+    assert stopped == [(False, 0), (False, 0), (True, 1)]
+
+
 def test_patience_ends_a_run_that_gets_worse(model):
     loader = DataLoader(dataset(), batch_size=50)
     ascent = torch.optim.SGD(model.parameters(), lr=0.5, maximize=True)
@@ -99,6 +119,10 @@ def test_history_is_a_table_and_a_plot():
     axes = history.plot("train_loss", "val_loss")
     assert [list(line.get_ydata()) for line in axes.lines] == [[1, 0.5], [2, 1]]
     assert axes.get_xlabel() == "epoch"
+    _, own = plt.subplots()
+    assert history.plot("val_loss", ax=own) is own and len(own.lines) == 1
+    assert History(history[:1]).table().splitlines() == history.table().splitlines()[:2]
+    assert History().table() == ""
 
 
 @pytest.mark.parametrize("label", [-1, 3, 12])
