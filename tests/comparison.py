@@ -13,6 +13,7 @@ Text must be equal. A cell's tags may loosen numbers, figures and pictures, and 
 
 import base64
 import binascii
+import functools
 import io
 import math
 import re
@@ -191,8 +192,9 @@ def ink_difference(new: np.ndarray, stored: np.ndarray) -> float:
 def _ink(pixels: np.ndarray) -> np.ndarray:
     """Sums the ink of a picture over a grid of ``GRID`` x ``GRID`` fields."""
     ink = np.zeros(pixels.shape[:2])
-    ink[1:] += np.abs(np.diff(pixels, axis=0)).sum(axis=2)
-    ink[:, 1:] += np.abs(np.diff(pixels, axis=1)).sum(axis=2)
+    channels = np.ones(pixels.shape[2], pixels.dtype)
+    ink[1:] += np.abs(np.diff(pixels, axis=0)) @ channels
+    ink[:, 1:] += np.abs(np.diff(pixels, axis=1)) @ channels
     for axis, size in enumerate(pixels.shape[:2]):
         starts = np.unique(np.linspace(0, size, GRID, endpoint=False).astype(int))
         ink = np.add.reduceat(ink, starts, axis=axis)
@@ -213,6 +215,7 @@ def _picture_difference(new: str, stored: str, bound: float) -> list[str]:
     return [f"picture: {difference:.3f} of the ink differs, {bound} is allowed"]
 
 
+@functools.lru_cache(maxsize=2)
 def _pixels(encoded: str) -> np.ndarray:
     """Decodes to floats, colour weighted by opacity: invisible colour does not count."""
     picture = Image.open(io.BytesIO(base64.b64decode(encoded))).convert("RGBA")

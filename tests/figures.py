@@ -30,6 +30,8 @@ def figure_differences(
 
 
 def _axes(new: Mapping, stored: Mapping, where: str, share: float, same_words: Words) -> list[str]:
+    if new == stored:
+        return []
     found = _words(new, stored, ("title", "legend", "frame", "artists_in_all"), where, same_words)
     scales = {}
     for name in ("x", "y"):
@@ -53,6 +55,8 @@ _EXACT = ("kind", "label", "color", "colors", "style", "marker", "in", "n", "pat
 def _artist(
     new: Mapping, stored: Mapping, where: str, scales: Mapping, share: float, same_words: Words
 ) -> list[str]:
+    if new == stored:
+        return []
     found = _words(new, stored, _EXACT, where, same_words)
     if found or set(new) != set(stored):
         return found or [f"{where}: stored {sorted(stored)}, new {sorted(new)}"]

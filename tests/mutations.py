@@ -82,7 +82,7 @@ def picture_mutations(encoded: str, _: Tolerance) -> Iterator[Named]:
 def png(pixels: np.ndarray) -> str:
     """Returns pixels, uint8 of shape (H, W, 4), as a PNG in base64."""
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "png")
+    Image.fromarray(pixels).save(buffer, "png", compress_level=1)
     return base64.b64encode(buffer.getvalue()).decode()
 
 

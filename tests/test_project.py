@@ -198,6 +198,7 @@ def _texts(tree: Path) -> dict[str, str]:
     return {str(p.relative_to(tree)): p.read_text() for p in tree.rglob("*") if p.is_file()}
 
 
+@pytest.mark.slow
 def test_repository_changes_the_address_and_nothing_else(tree: Path):
     before = _texts(tree)
     changed = repository.set_repository("https://github.com/Ada-L/book.v2/", tree)

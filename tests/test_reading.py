@@ -155,6 +155,7 @@ def test_two_chapters_with_one_number_are_named(tmp_path):
         notebooks.chapters(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("folder", "code"),
     [
