@@ -33,9 +33,13 @@ PLAIN_TOKEN = re.compile(r'<span class="(?:n|nn|nx|p|o|w|pm)">([^<]*)</span>')
 EMPTY = re.compile(r"<span></span>")
 ELEMENT = re.compile(r"<[a-z]")
 # What a page that is still too large does without: the colour of numbers, constants and braces in
-# code, an element for each word of inline code, and the third level of the contents for print.
+# code, an element for each word of inline code, a link from each variable to the page of
+# torch.Tensor, and the third level of the contents for print.
 LARGEST = 4_000
 MORE_TOKENS = re.compile(r'<span class="(?:mi|mf|si|sa|kc|ow|pre)">([^<]*)</span>')
+VARIABLE = re.compile(
+    r'<a class="sphinx-codeautolink-a" href="[^"]*tensors.html#torch.Tensor"[^>]*>([^<]*)</a>'
+)
 PRINTED = re.compile(r'<div id="jb-print-toc">.*?</nav>', re.S)
 THIRD_LEVEL = re.compile(r'(?<=</a>)<ul class="[^"]*section-nav[^"]*">.*?</ul>', re.S)
 SHEETS = re.compile(r'<link (?=[^>]*rel="stylesheet")[^>]*?href="([^"]+)"[^>]*>\s*')
@@ -67,7 +71,7 @@ def lighter_page(text: str, page: Path, site: Path) -> str:
     """Returns a page with less to load and to lay out."""
     text = PLAIN_TOKEN.sub(r"\1", EMPTY.sub("", text))
     if len(ELEMENT.findall(text)) > LARGEST:
-        text = MORE_TOKENS.sub(r"\1", text)
+        text = VARIABLE.sub(r"\1", MORE_TOKENS.sub(r"\1", text))
         text = PRINTED.sub(lambda found: THIRD_LEVEL.sub("", found[0]), text)
     text = SCRIPT.sub(lambda found: script(found, page.name), text)
     places = iter(range(10**6))

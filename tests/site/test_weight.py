@@ -49,7 +49,9 @@ def test_a_page_is_light(site, path):
     page = SITE / path
     assert sum(map(on_the_wire, files(page))) <= WIRE
     assert sum(file.stat().st_size for file in files(page)) <= PLAIN
-    assert len(re.findall(r"<[a-z]", page.read_text(encoding="utf-8"))) <= ELEMENTS
+    text = page.read_text(encoding="utf-8")
+    buttons = text.count('class="cell_input')  # a script adds them: one to copy each cell
+    assert len(re.findall(r"<[a-z]", text)) + buttons <= ELEMENTS
 
 
 @pytest.mark.slow
