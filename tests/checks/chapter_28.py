@@ -355,6 +355,72 @@ def drawn(logits, p, temperature):
     return torch.multinomial(by_scatter(logits, p, temperature), 1)
 
 
+def from_the_first(y1, log1, y2, log2):
+    ratio = (log2 - log1).exp()
+    share = (ratio / (1 + ratio)).unsqueeze(-1)
+    return (1 - share) * y1 + share * y2, log1 + ratio.log1p()
+
+
+def from_the_second(y1, log1, y2, log2):
+    return from_the_first(y2, log2, y1, log1)
+
+
+def from_the_middle(y1, log1, y2, log2):
+    """Halves the difference, which is still too large."""
+    middle = (log1 + log2) / 2
+    a, b = (log1 - middle).exp(), (log2 - middle).exp()
+    y = (a.unsqueeze(-1) * y1 + b.unsqueeze(-1) * y2) / (a + b).unsqueeze(-1)
+    return y, middle + (a + b).log()
+
+
+def limited(y1, log1, y2, log2):
+    """Equal shares wherever both logarithms are large."""
+    a, b = log1.clamp(-80, 80).exp(), log2.clamp(-80, 80).exp()
+    y = (a.unsqueeze(-1) * y1 + b.unsqueeze(-1) * y2) / (a + b).unsqueeze(-1)
+    return y, (a + b).log()
+
+
+def winner_alone(y1, log1, y2, log2):
+    return torch.where((log1 > log2).unsqueeze(-1), y1, y2), torch.logaddexp(log1, log2)
+
+
+def nucleus_of(q, p):
+    values, order = q.sort(dim=1, descending=True)
+    kept = values.masked_fill(values.cumsum(dim=1) - values >= p, 0)
+    return torch.zeros_like(q).scatter(1, order, kept / kept.sum(dim=1, keepdim=True))
+
+
+def minus_ten(logits, p, temperature):
+    """Nearly right where every other logit is larger."""
+    return nucleus_of((logits.clamp(min=-10) / temperature).softmax(dim=1), p)
+
+
+def minus_the_mean(logits, p, temperature):
+    logits = logits - logits.mean(dim=1, keepdim=True)
+    return nucleus_of((logits / temperature).softmax(dim=1), p)
+
+
+def largest_count(logits, p, temperature):
+    """As many symbols in every row as the row that needs most of them."""
+    q = (logits / temperature).softmax(dim=1)
+    values, order = q.topk(int((nucleus_of(q, p) > 0).sum(dim=1).max()), dim=1)
+    return torch.zeros_like(q).scatter(1, order, values / values.sum(dim=1, keepdim=True))
+
+
+def last_one_missing_of_several(logits, p, temperature):
+    values, order = (logits / temperature).softmax(dim=1).sort(dim=1, descending=True)
+    keep = values.cumsum(dim=1) <= p
+    keep[:, 0] = True
+    kept = values * keep
+    return torch.zeros_like(kept).scatter(1, order, kept / kept.sum(dim=1, keepdim=True))
+
+
+def least_probable_first(logits, p, temperature):
+    values, order = (logits / temperature).softmax(dim=1).sort(dim=1)
+    kept = values.masked_fill(values.cumsum(dim=1) - values >= p, 0)
+    return torch.zeros_like(kept).scatter(1, order, kept / kept.sum(dim=1, keepdim=True))
+
+
 RIGHT = {
     "28.1": [by_distance, by_triangles, by_loops],
     "28.2": [by_logaddexp, by_softmax, by_sigmoid, by_maximum],
@@ -391,6 +457,11 @@ WRONG = {
         (shares_without_a_dimension, "RuntimeError"),
         (graph_cut, "no graph"),
         (shares_detached, "has no gradient for log1"),
+        (from_the_first, "infinite where the second half"),
+        (from_the_second, "infinite where the first half"),
+        (from_the_middle, "infinite where the second half"),
+        (limited, "Exponentials of differences from the larger logarithm"),
+        (winner_alone, "and the other left out"),
     ],
     "28.3": [
         (other_order, "in the other order"),
@@ -419,9 +490,14 @@ WRONG = {
         (everything, "Nothing was left out"),
         (most_probable, "Only the most probable symbol"),
         (each_at_least_p, "it is their sum that must reach p"),
-        (count_of_the_first_row, "that of the first row"),
+        (count_of_the_first_row, "All rows keep the same number of symbols"),
         (as_logits, "These are logits"),
         (divides_in_place, "in-place"),
         (drawn, "has shape"),
+        (minus_ten, "whose logit is -inf a probability above 0"),
+        (minus_the_mean, "holds nan where some logits are -inf"),
+        (largest_count, "top_p(logits"),
+        (last_one_missing_of_several, "The symbol that carries the sum past p"),
+        (least_probable_first, "from the least probable on"),
     ],
 }

@@ -385,6 +385,101 @@ def longer_way(start, stop, count):
     return length * ((share * angle).cos() * u + (share * angle).sin() * w)
 
 
+def time_in_tensor(velocity, z, steps):
+    times = torch.linspace(0, 1, steps + 1, dtype=z.dtype)
+    for i in range(steps):
+        t, end = times[i], times[i + 1]
+        first = velocity(z, t)
+        z = z + (end - t) / 2 * (first + velocity(z + (end - t) * first, end))
+    return z
+
+
+def always_time_zero(velocity, z, steps):
+    for _ in range(steps):
+        first = velocity(z, 0.0)
+        z = z + (first + velocity(z + first / steps, 0.0)) / (2 * steps)
+    return z
+
+
+def euler_at_the_end(velocity, z, steps):
+    """Some samplers end like this, where the velocity at t = 1 is unknown."""
+    for i in range(steps):
+        speed = velocity(z, i / steps)
+        if i + 1 < steps:
+            speed = (speed + velocity(z + speed / steps, (i + 1) / steps)) / 2
+        z = z + speed / steps
+    return z
+
+
+def share_of_balls(real, drawn, k, p=2.0, factor=1.0):
+    radius = torch.cdist(real, real, p=p).sort(dim=1).values[:, k]
+    return (torch.cdist(real, drawn, p=p).amin(dim=1) <= factor * radius).double().mean()
+
+
+def exchanged_sets(real, drawn, k):
+    return share_of_balls(drawn, real, k)
+
+
+def too_far(real, drawn, k):
+    return share_of_balls(real, drawn, k + 1)
+
+
+def radius_of_the_largest(real, drawn, k):
+    radius = torch.cdist(real, real).sort(dim=1).values[:, k].max()
+    return (torch.cdist(real, drawn).amin(dim=1) <= radius).double().mean()
+
+
+def first_neighbour(real, drawn, k):
+    return share_of_balls(real, drawn, 1)
+
+
+def percentage(real, drawn, k):
+    return 100 * share_of_balls(real, drawn, k)
+
+
+def sums_of_differences(real, drawn, k):
+    return share_of_balls(real, drawn, k, p=1.0)
+
+
+def one_spread(real, drawn, k):
+    return share_of_balls(real / real.std(dim=0), drawn / real.std(dim=0), k)
+
+
+def spread_of_all(real, drawn, k):
+    spread = torch.cat([real, drawn]).std(dim=0)
+    return share_of_balls(real / spread, drawn / spread, k)
+
+
+def without_copies(real, drawn, k):
+    """Takes every distance of 0 for that of a row to itself."""
+    radius = torch.cdist(real, real).sort(dim=1).values[:, k]
+    apart = torch.cdist(real, drawn)
+    return (apart.masked_fill(apart == 0, math.inf).amin(dim=1) <= radius).double().mean()
+
+
+def half_of_the_radius(real, drawn, k):
+    return share_of_balls(real, drawn, k, factor=0.5)
+
+
+def straight_below(cosine, start, stop, count):
+    share = torch.linspace(0, 1, count, dtype=start.dtype).unsqueeze(1)
+    u, v = start / start.norm(), stop / stop.norm()
+    if u @ v > cosine:
+        return torch.lerp(start, stop, share)
+    side = v - (u @ v) * u
+    angle = torch.atan2(side.norm(), u @ v)
+    turned = (share * angle).cos() * u + (share * angle).sin() * side / side.norm()
+    return torch.lerp(start.norm(), stop.norm(), share) * turned
+
+
+def straight_when_near(start, stop, count):
+    return straight_below(0.9, start, stop, count)
+
+
+def straight_when_very_near(start, stop, count):
+    return straight_below(0.9995, start, stop, count)
+
+
 RIGHT = {
     "29.1": [formula, by_variances, by_spreads, row_by_row],
     "29.2": [two_looks, with_size, recursive],
@@ -424,6 +519,9 @@ WRONG = {
         (in_place, "in-place"),
         (three_looks, "twice per step is enough"),
         (whole_path, "should be a torch.Tensor, and it is a list"),
+        (time_in_tensor, "should be a Python number"),
+        (always_time_zero, "heun(velocity, z, 3)"),
+        (euler_at_the_end, "heun(velocity, z, 3)"),
     ],
     "29.3": [
         (precision, "This is precision"),
@@ -436,6 +534,16 @@ WRONG = {
         (without_border, "The border belongs to the ball"),
         (one_radius, "each real row has its own"),
         (for_each_ball, "should be one number, and it is a bool tensor"),
+        (exchanged_sets, "precision with real and drawn exchanged"),
+        (too_far, "to the neighbour after the k-th"),
+        (radius_of_the_largest, "the radius of the largest"),
+        (first_neighbour, "whatever k is"),
+        (percentage, "This is a percentage"),
+        (sums_of_differences, "sums of differences"),
+        (one_spread, "divided by their spread"),
+        (spread_of_all, "divided by"),
+        (without_copies, "A drawn row that equals a real one"),
+        (half_of_the_radius, "coverage(real, drawn, 3)"),
     ],
     "29.4": [
         (straight, "This is the straight line"),
@@ -450,5 +558,7 @@ WRONG = {
         (one_too_many, "One row per station"),
         (in_list, "should be a torch.Tensor, and it is a list"),
         (longer_way, "take the shorter way"),
+        (straight_when_near, "the straight line where the angle is only 0.40"),
+        (straight_when_very_near, "the straight line where the angle is only 0.02"),
     ],
 }
