@@ -21,6 +21,7 @@ from setuptools import find_packages
 
 from tests.notebooks import PATHS as NOTEBOOKS
 from tests.notebooks import ROOT, code_cells
+from tests.traces import hear_sigint
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -373,6 +374,7 @@ class Make:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
+            preexec_fn=hear_sigint,
         )
 
     def __call__(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:

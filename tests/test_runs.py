@@ -52,11 +52,6 @@ def test_the_same_tests_are_collected_at_any_time_and_place(tmp_path: Path):
     assert len(ids[0]) == len(set(ids[0])) > 1000
 
 
-def hear_sigint() -> None:
-    """Undoes what a shell does to a command with &: it ignores SIGINT, and so do its children."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 @pytest.fixture
 def run(tmp_path: Path):
     """Starts a test run of one notebook; its processes carry a mark, its folders are in tmp."""
@@ -73,7 +68,7 @@ def run(tmp_path: Path):
         path.write_text(nbformat.writes(notebook), encoding="utf-8")
         command = [sys.executable, "-m", "pytest", *OPTIONS, *PLUGINS, *options, path]
         return subprocess.Popen(
-            [str(word) for word in command], preexec_fn=hear_sigint,
+            [str(word) for word in command], preexec_fn=traces.hear_sigint,
             cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
 

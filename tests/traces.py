@@ -91,3 +91,11 @@ def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
         for process in left:
             process.kill()
         session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+
+
+def hear_sigint() -> None:
+    """Undoes what a shell does to a command with &: it ignores SIGINT, and so do its children.
+
+    For a process that a test interrupts: ``subprocess.Popen(..., preexec_fn=hear_sigint)``.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
