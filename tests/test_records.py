@@ -49,6 +49,13 @@ def test_the_record_of_the_tests_is_complete_and_their_memory_within_its_budget(
     assert set(tests["groups"]) == set(suite.GROUPS)
 
 
+def test_every_page_is_within_its_budget():
+    pages = record("pages")["pages"]
+    assert {f"notebooks/{name}.html" for name in IDS} <= set(pages)
+    most = {key: max(page[key] for page in pages.values()) for key in ("wire_kb", "kb", "elements")}
+    assert most["wire_kb"] <= 600 and most["kb"] <= 1000 and most["elements"] <= 4000
+
+
 def test_seconds_are_counted_by_file_and_group(tmp_path: Path):
     cases = [
         ("notebooks.01_tensors.ipynb", 2),
