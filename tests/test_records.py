@@ -56,6 +56,21 @@ def test_every_page_is_within_its_budget():
     assert most["wire_kb"] <= 600 and most["kb"] <= 1000 and most["elements"] <= 4000
 
 
+@pytest.mark.parametrize(
+    ("page", "least"),
+    [
+        ("book/index.html", 0.95),
+        ("notebooks/01_tensors.html", 0.95),
+        ("notebooks/14_losses.html", 0.9),
+        ("notebooks/24_saliency.html", 0.9),
+    ],
+)
+def test_lighthouse_is_content(page: str, least: float):
+    scores = record("pages")["lighthouse"][page]
+    assert scores.pop("performance") >= least
+    assert scores == {"accessibility": 1, "best-practices": 1, "seo": 1}
+
+
 def test_seconds_are_counted_by_file_and_group(tmp_path: Path):
     cases = [
         ("notebooks.01_tensors.ipynb", 2),
