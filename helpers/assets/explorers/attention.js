@@ -22,9 +22,9 @@
   };
 
   const SPAN = [-3, 3];
-  const shape = width => width >= 560 ? {side: Math.min(300, (width - 20) / 2), below: false} : {side: Math.min(300, width), below: true};
+  const sideOf = width => Math.min(300, width >= 560 ? (width - 20) / 2 : width);
   const view = ({tokens}, {queries, keys, weights, out, row, hidden}, width) => {
-    const {side} = shape(width), n = tokens.length;
+    const side = sideOf(width), n = tokens.length;
     const plane = chart({width: side, height: side, x: SPAN, y: SPAN, xLabel: "", yLabel: "keys, and the query as an arrow", left: 24, bottom: 24});
     const {px, py, span} = plane, [qx, qy] = queries[row], long = Math.hypot(qx, qy);
     // Keys on one of these lines, across the query, have the same score.
@@ -59,13 +59,13 @@
     return [h("div", {style: "display:flex;flex-wrap:wrap;gap:0.6rem 1.6rem"}, plane.node, table)];
   };
   const drag = (what, [x, y], by, tools, held) => {
-    const {side} = shape(tools.drawn), index = Number(what.split(" ")[1]);
+    const side = sideOf(tools.drawn), index = Number(what.split(" ")[1]);
     const place = [SPAN[0] + (x - 24) / (side - 34) * 6, SPAN[1] - (y - 16) / (side - 40) * 6];
     const [a, b] = turned(place, -held.rotary * index);
     tools.change("tokens", index, {0: a, 1: b});
   };
 
-  const say = ({tokens, mask}, {weights, out, row, hidden}) => {
+  const say = ({tokens}, {weights, out, row, hidden}) => {
     const line = weights[row], most = line.indexOf(Math.max(...line)), away = hidden.filter(Boolean).length;
     return `Token ${row} looks most at ${most === row ? "itself" : `token ${most}`}, with the weight ${line[most].toFixed(2)}${away ? `; ${away} ${away === 1 ? "token is" : "tokens are"} hidden from it` : ""}. Its output is ${out[row].toFixed(4)}: the values, ${tokens.map(one => one[2]).join(", ")}, weighted by its row.`;
   };
