@@ -17,6 +17,7 @@ DOWNLOAD = re.compile(r'<a [^>]*href="[^"]*_sources/[^>]*>[^<]*</a>')
 SHEET = re.compile(r'\s*<link rel="stylesheet"[^>]*href="([^"]+)"[^>]*/>')
 SUMMARY = re.compile(r"<summary.*?</summary>", re.S)
 NOSCRIPT = re.compile(r"<noscript>.*?</noscript>", re.S)
+FORM = re.compile(r"<form\b.*?</form>", re.S)  # a search that needs a script
 FONT = re.compile(r"@font-face\s*\{[^}]*\}")
 ITEM = re.compile(r'<item id="([^"]+)" href="([^"]+)"[^>]*/>')
 REFERENCE = re.compile(r'\s*<itemref idref="([^"]+)"[^>]*/>')
@@ -34,8 +35,7 @@ def mend(app: Sphinx, error: Exception | None) -> None:
             parts[name] = page(content.decode(), PurePosixPath(name), set(parts)).encode()
         elif name.endswith(".css"):
             parts[name] = FONT.sub("", content.decode()).encode()
-    formulas = {name for name, content in parts.items() if b"<math" in content}
-    parts["content.opf"] = contents(parts["content.opf"].decode(), formulas).encode()
+    parts["content.opf"] = contents(parts["content.opf"].decode(), properties(parts)).encode()
     made = path.with_suffix(".mended")
     with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in parts.items():
@@ -59,7 +59,7 @@ def page(text: str, name: PurePosixPath, names: set[str]) -> str:
         other = f"{found[1]}.xhtml"
         return f'href="{other}{found[2] or ""}"' if inside(other) else found[0]
 
-    text = DOWNLOAD.sub("", NOSCRIPT.sub("", text))
+    text = FORM.sub("", DOWNLOAD.sub("", NOSCRIPT.sub("", text)))
     text = SUMMARY.sub(
         lambda found: found[0].replace("<p ", "<span ").replace("</p>", "</span>"), text
     )
@@ -67,8 +67,18 @@ def page(text: str, name: PurePosixPath, names: set[str]) -> str:
     return PAGE.sub(link, text)
 
 
-def contents(text: str, formulas: set[str]) -> str:
-    """Returns the table of contents: each page once, those with formulas marked."""
+def properties(parts: dict[str, bytes]) -> dict[str, str]:
+    """Returns what the table of contents has to say of each page: formulas and drawings in it."""
+    inside = {"mathml": b"<math", "svg": b"<svg"}
+    return {
+        name: " ".join(word for word, element in inside.items() if element in content)
+        for name, content in parts.items()
+        if name.endswith(".xhtml")
+    }
+
+
+def contents(text: str, properties: dict[str, str]) -> str:
+    """Returns the table of contents: each page once, with its properties."""
     known = {identity for identity, _ in ITEM.findall(text)}
     seen: set[str] = set()
 
@@ -79,9 +89,9 @@ def contents(text: str, formulas: set[str]) -> str:
         return found[0]
 
     def item(found: re.Match) -> str:
-        if found[2] not in formulas:
+        if not properties.get(found[2]):
             return found[0]
-        return found[0].replace(" />", ' properties="mathml" />')
+        return found[0].replace(" />", f' properties="{properties[found[2]]}" />')
 
     return ITEM.sub(item, REFERENCE.sub(reference, text))
 

@@ -61,6 +61,7 @@ def test_what_a_page_of_the_epub_names_is_in_it(epub):
             continue
         text = content.decode()
         assert "_sources/" not in text and "<noscript" not in text, name
+        assert "<form" not in text, f"{name}: it needs a script"
         for address in re.findall(r'(?:href|src)="([^"#:]+)(?:#[^"]*)?"', text):
             place = os.path.normpath(PurePosixPath(name).parent / address)
             assert place in epub, f"{name} names {address}"
@@ -78,5 +79,7 @@ def test_the_contents_of_the_epub_name_each_page_once(epub):
     spine = [reference.get("idref") for reference in contents.iter(f"{opf}itemref")]
     assert set(spine) <= set(items) and len(spine) == len(set(spine))
     for item in items.values():
-        has_formulas = b"<math" in epub[item.get("href")]
-        assert ("mathml" in item.get("properties", "")) == has_formulas, item.get("href")
+        words = item.get("properties", "").split()
+        for word, element in (("mathml", b"<math"), ("svg", b"<svg")):
+            if item.get("href").endswith(".xhtml"):
+                assert (word in words) == (element in epub[item.get("href")]), item.get("href")
