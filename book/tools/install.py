@@ -84,7 +84,8 @@ class Install:
             if self.run(*pip("install", "--quiet", "uv"), check=False):
                 say("No uv from the package index: installing with pip, which is slower.")
                 return False
-        options = ["--index-strategy", "unsafe-best-match", *pip_settings()]
+        # Compiled, as pip does it: where Python may not write, each start would do it anew.
+        options = ["--index-strategy", "unsafe-best-match", "--compile-bytecode", *pip_settings()]
         command = [uv, "pip", "install", "--python", PYTHON, *options, *self.wanted("--index")]
         if not self.run(*command, check=False):
             return True
