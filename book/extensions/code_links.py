@@ -8,6 +8,8 @@
 - Cells may hold line magics, such as %run.
 - It parses a page again for each example and each link, and a chapter's code again for each cell:
   half of a build's time. Here a cell is read once, and links are written into the page's text.
+- It looks every name of a changed chapter up anew, for which it imports PyTorch. Here the build
+  remembers what a name led to, as long as the packages and the helpers are the same.
 """
 
 import ast
@@ -15,11 +17,12 @@ import html
 import json
 import re
 from functools import cache
+from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 from typing import get_type_hints
 
 import sphinx_codeautolink.extension
-import torch
 from docutils.nodes import Node
 from sphinx.application import Sphinx
 from sphinx.util import logging
@@ -27,6 +30,8 @@ from sphinx_codeautolink.extension import SphinxCodeAutoLink, block, resolve
 from sphinx_codeautolink.extension import cache as stored
 from sphinx_codeautolink.extension.block import CodeExample, Name, SourceTransform
 from sphinx_codeautolink.parse import ImportTrackerVisitor
+
+from helpers.files import write_atomically
 
 EXAMPLE = re.compile(
     r'(<div class="highlight-\w+[^"]*"><div class="highlight"><pre>)(.*?)</pre>', re.S
@@ -43,6 +48,8 @@ RETURN = re.compile(r"^ *def (\w+)\((?:[^()]|\([^()]*\))*\) -> ([^:]+):", re.M)
 def tensor_functions(stub: str) -> frozenset[str]:
     """Returns the names that give a tensor whatever the arguments, from one of PyTorch's stubs."""
     found: dict[str, set[str]] = {}
+    import torch
+
     text = (Path(torch.__file__).parent / "_C" / stub).read_text(encoding="utf-8")
     for name, result in RETURN.findall(text):
         found.setdefault(name, set()).add(result)
@@ -56,6 +63,8 @@ def gives_tensor(thing: object) -> bool:
 
 def call_value(cursor: resolve.Cursor, original=resolve.call_value) -> None:
     """As the original, and knows what PyTorch's built-ins and layers return."""
+    import torch
+
     module = cursor.instance and isinstance(cursor.value, type)
     if module and issubclass(cursor.value, torch.nn.Module):
         is_tensor = get_type_hints(cursor.value.forward).get("return") is torch.Tensor
@@ -99,10 +108,49 @@ class Reader:
         return visitor.accessed
 
 
-def resolve_location(name: Name, inventory: dict, original=resolve.resolve_location) -> str:
-    """As the original, for names that no earlier build has resolved."""
-    known = name.resolved_location
-    return known if known in inventory else original(name, inventory)
+class Locations(dict):
+    """What names led to, by their components; None where nothing was found.
+
+    Args:
+        path: The file that holds them from one build to the next.
+        key: What they depend on; a file with another key is not read.
+    """
+
+    def __init__(self, path: Path, key: str):
+        super().__init__()
+        self.path, self.key = path, key
+        if path.exists():
+            stored = json.loads(path.read_text(encoding="utf-8"))
+            self.update(stored["locations"] if stored["key"] == key else {})
+
+    def __call__(self, name: Name, inventory: dict, original=resolve.resolve_location) -> str:
+        """As the original, for names that no earlier build has resolved."""
+        if name.resolved_location in inventory:
+            return name.resolved_location
+        components = " ".join(name.import_components)
+        if components not in self:
+            try:
+                self[components] = original(name, inventory)
+            except resolve.CouldNotResolve:
+                self[components] = None
+        if self[components] is None:
+            raise resolve.CouldNotResolve(f"{components} was not found")
+        return self[components]
+
+    def save(self, app: Sphinx, error: Exception | None) -> None:
+        content = json.dumps({"key": self.key, "locations": self})
+        write_atomically(self.path, content.encode())
+
+
+def dependencies(source: Path) -> str:
+    """Returns what the locations of names depend on: packages, helpers, pages that list names."""
+    versions = [version(package) for package in ("torch", "torchvision", "sphinx-codeautolink")]
+    files = [*source.glob("helpers/**/*.py"), *source.glob("book/inventories/*"),
+             source / "book" / "api.md", Path(__file__)]  # fmt: skip
+    digest = sha256()
+    for file in sorted(files):
+        digest.update(file.read_bytes())
+    return " ".join([*versions, digest.hexdigest()])
 
 
 def words(marked: str) -> str:
@@ -163,7 +211,9 @@ def setup(app: Sphinx) -> dict:
     block.BUILTIN_BLOCKS["python"] = block.clean_ipython
     stored.DataCache.read = read
     sphinx_codeautolink.extension.link_html = link_html
-    sphinx_codeautolink.extension.resolve_location = resolve_location
+    locations = Locations(Path(app.doctreedir) / "locations.json", dependencies(Path(app.srcdir)))
+    sphinx_codeautolink.extension.resolve_location = locations
+    app.connect("build-finished", locations.save)
     block.parse_names = Reader()
     written: set[str] = set()
     owners = (
