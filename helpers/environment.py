@@ -34,6 +34,10 @@ def setup(seed: int = 0) -> None:
     _require_torch()
     _require_torchvision()
     seed_everything(seed)
+    # The older switches come first and say the same: torch.export asks for them, and fails where
+    # they contradict the newer ones.
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.fp32_precision = "ieee"
     torch.backends.cudnn.conv.fp32_precision = "ieee"
     torch.backends.cudnn.rnn.fp32_precision = "ieee"

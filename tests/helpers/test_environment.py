@@ -38,6 +38,18 @@ def test_setup_asks_for_full_precision():
     assert not torch.backends.cudnn.benchmark and torch.backends.cudnn.deterministic
 
 
+def test_a_network_can_be_exported_after_setup():
+    """torch.export asks for the older switches, which must not contradict the newer ones."""
+    code = (
+        "import helpers, torch; helpers.setup(); net = torch.nn.Linear(2, 1)\n"
+        "print(len(torch.export.export(net, (torch.zeros(3, 2),)).graph_signature.parameters))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True
+    )
+    assert done.stdout == "2\n", done.stderr
+
+
 def test_processes_print_tracebacks_without_colours(monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.delenv("PYTHON_COLORS", raising=False)
