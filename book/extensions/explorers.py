@@ -42,7 +42,18 @@ class Explorer(SphinxDirective):
 def copy_scripts(app: Sphinx) -> None:
     """Puts the scripts beside the site's other ones, before the first page names them."""
     if app.builder.name == "html":
-        shutil.copytree(SCRIPTS, Path(app.outdir, "_static", "explorers"), dirs_exist_ok=True)
+        target = Path(app.outdir, "_static", "explorers")
+        shutil.copytree(SCRIPTS, target, dirs_exist_ok=True)
+        for name, text in data().items():
+            (target / name).write_text(text, encoding="utf-8")
+
+
+def data() -> dict[str, str]:
+    """Returns the scripts that hold explorers' data, by the names of their files."""
+    from helpers import explorers
+
+    found = {f"{name}.data.js": explorers.data(name) for name in explorers.names()}
+    return {name: text for name, text in found.items() if text}
 
 
 def load_scripts(
@@ -52,8 +63,11 @@ def load_scripts(
     if app.builder.name != "html":
         return  # an ePub shows the still figures
     found = set(ELEMENT.findall(context.get("body", "")))
+    kept = {path.name for path in Path(app.outdir, "_static", "explorers").glob("*.data.js")}
     for name in [SHARED, *sorted(found)] if found else []:
-        app.add_js_file(f"explorers/{name}.js", loading_method="defer")
+        for file in (f"{name}.data.js", f"{name}.js"):
+            if file in kept or file == f"{name}.js":
+                app.add_js_file(f"explorers/{file}", loading_method="defer")
 
 
 def pages_to_write(app: Sphinx, env, added: set[str], changed: set[str], removed: set[str]) -> list:
@@ -62,6 +76,9 @@ def pages_to_write(app: Sphinx, env, added: set[str], changed: set[str], removed
     same = all(
         (site / path.name).is_file() and (site / path.name).read_bytes() == path.read_bytes()
         for path in SCRIPTS.iterdir()
+    ) and all(
+        (site / name).is_file() and (site / name).read_text(encoding="utf-8") == text
+        for name, text in data().items()
     )
     if same:
         return []

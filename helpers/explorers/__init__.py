@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from helpers.explorers.stills import STILLS
+from helpers.explorers.stills import DATA, STILLS
 
 SCRIPTS = Path(__file__).parents[1] / "assets" / "explorers"
 
@@ -70,8 +70,17 @@ def html(name: str, **state: Any) -> str:
 
 
 def scripts(name: str) -> str:
-    """Returns the JavaScript of an explorer, with what all explorers share."""
-    return (SCRIPTS / "explorer.js").read_text(encoding="utf-8") + _source(name)
+    """Returns the JavaScript of an explorer, with what all explorers share and with its data."""
+    return (SCRIPTS / "explorer.js").read_text(encoding="utf-8") + data(name) + _source(name)
+
+
+@cache
+def data(name: str) -> str:
+    """Returns JavaScript with the data that an explorer reads; most have none, and it is empty."""
+    if name not in DATA:
+        return ""
+    given = json.dumps(DATA[name](), separators=(",", ":"))
+    return f"(window.executedExplorers.data ??= {{}}).{name} = {given};\n"
 
 
 def names() -> list[str]:

@@ -4,15 +4,25 @@ Each is a function from a state to a drawing and a sentence. Numbers are rounded
 shows, and computed in float64, so that every processor stores the same text.
 """
 
+import base64
 import html as markup
+import itertools
+import json
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import safe_open
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.optim import lr_scheduler as schedulers
+
+from helpers.data import FASHION_CLASSES, fashion_mnist
+
+WEIGHTS = Path(__file__).parents[1] / "assets" / "draw.safetensors"
 
 EMBER, BLUE, GREEN, VIOLET = "#d9480f", "#2b7fd4", "#2a9461", "#9c5bd6"
 
@@ -596,6 +606,82 @@ def _attention(
     )
 
 
+def _garments() -> tuple[Tensor, list[int]]:
+    """Returns the first test image of each class, and where it is among the test images."""
+    images, labels = fashion_mnist("test")
+    places = [int((labels == label).nonzero()[0]) for label in range(len(FASHION_CLASSES))]
+    return images[places], places
+
+
+def _draw_data() -> dict[str, Any]:
+    garments, places = _garments()
+    return {
+        "weights": base64.b64encode(WEIGHTS.read_bytes()).decode(),
+        "pictures": base64.b64encode(garments.numpy().tobytes()).decode(),
+        "places": places,
+        "names": FASHION_CLASSES,
+    }
+
+
+def _draw(picture: str, width: int, ink: float, strokes: list[list[float]]) -> tuple[str, str]:
+    x = torch.zeros(28, 28, dtype=torch.float64)
+    if picture in FASHION_CLASSES:
+        x = _garments()[0][FASHION_CLASSES.index(picture), 0].double()
+    row = torch.arange(28, dtype=torch.float64).unsqueeze(1)
+    column = row.T
+    for x1, y1, x2, y2, wide, shade in strokes:
+        dx, dy = x2 - x1, y2 - y1
+        t = (((column - x1) * dx + (row - y1) * dy) / max(dx * dx + dy * dy, 1e-9)).clamp(0, 1)
+        away = ((column - x1 - t * dx) ** 2 + (row - y1 - t * dy) ** 2).sqrt()
+        x = x + (wide / 2 + 0.5 - away).clamp(0, 1) * (shade - x)
+    with safe_open(WEIGHTS, "pt") as file:
+        card = json.loads(file.metadata()["card"])
+        w = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    y = ((x / 255 - card["mean"]) / card["std"]).float().reshape(1, 1, 28, 28)
+    for name in ("0", "3", "6"):
+        y = functional.conv2d(y, w[f"{name}.weight"], w[f"{name}.bias"], padding=1)
+        y = functional.max_pool2d(y.relu(), 2)
+    p = functional.linear(y.flatten(1), w["10.weight"], w["10.bias"]).softmax(dim=1)[0]
+    order = p.argsort(descending=True).tolist()
+    parts = ['<rect width="140" height="140" fill="#000"/>', *_pixels(x, 5)]
+    for line, i in enumerate(order[:5]):
+        parts.append(_text(240, 30 + 22 * line, FASHION_CLASSES[i], "end"))
+        parts.append(
+            f'<rect x="248" y="{20 + 22 * line}" width="{_number(200 * p[i].item())}" height="12" '
+            f'fill="{EMBER if line == 0 else BLUE}"/>'
+        )
+        parts.append(_text(254 + 200 * p[i].item(), 30 + 22 * line, f"{p[i]:.2f}"))
+    first, second = ((FASHION_CLASSES[i], p[i].item()) for i in order[:2])
+    sentence = (
+        f"The network says {first[0]}, with the probability {first[1]:.2f}; then {second[0]}, "
+        f"{second[1]:.2f}."
+    )
+    drawing = _svg(490, 140, *parts, label="A picture of 28 by 28 pixels, and five probabilities.")
+    return drawing, sentence
+
+
+def _pixels(x: Tensor, size: int) -> list[str]:
+    """Returns a picture as one path for each of seven greys; what is darker stays the ground."""
+    levels = (x / 255 * 7).round().long().tolist()
+    paths: dict[int, list[str]] = {}
+    for row, line in enumerate(levels):
+        column = 0
+        for level, run in itertools.groupby(line):
+            length = len(list(run))
+            if level:
+                place = f"M{column * size} {row * size}h{length * size}v{size}h-{length * size}z"
+                paths.setdefault(level, []).append(place)
+            column += length
+    greys = {level: f"{round(level / 7 * 255):02x}" for level in paths}
+    return [
+        f'<path fill="#{3 * greys[level]}" d="{"".join(found)}"/>'
+        for level, found in sorted(paths.items())
+    ]
+
+
+DATA: dict[str, Callable[[], dict[str, Any]]] = {"draw": _draw_data}
+"""What an explorer's script reads beside its state."""
+
 STILLS: dict[str, Callable[..., tuple[str, str]]] = {
     "broadcasting": _broadcasting,
     "strides": _strides,
@@ -609,4 +695,5 @@ STILLS: dict[str, Callable[..., tuple[str, str]]] = {
     "schedule": _schedule,
     "floats": _floats,
     "attention": _attention,
+    "draw": _draw,
 }

@@ -1,15 +1,18 @@
 """Explorers in a notebook: what is displayed, still figures, errors that say what is allowed."""
 
+import base64
 import html
 import json
 import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
 import pytest
 
 from helpers import explorers
+from helpers.data import FASHION_CLASSES, fashion_mnist
 from helpers.explorers.stills import STILLS
 
 every_explorer = pytest.mark.parametrize("name", explorers.names())
@@ -121,6 +124,8 @@ def test_a_state_replaces_the_start():
         ("graph", {"expression": "2 * 3"}, "has no gradient"),
         ("graph", {"expression": "a +"}, "has no gradient"),
         ("floats", {"value": "one"}, "value must be a number, got 'one'"),
+        ("draw", {"picture": "Hat"}, "picture of draw must be one of 'nothing', .*, got 'Hat'"),
+        ("draw", {"strokes": [[0, 0, 28, 0, 1, 5]]}, r"0 to 150 rows of \(x1 from 0 to 27"),
     ],
 )
 def test_an_error_names_what_was_given_and_what_is_allowed(name, state, words):
@@ -155,6 +160,8 @@ def test_fields_say_what_can_be_set():
         ("race", {"steps": 1, "second": "nothing"}, "SGD at 0.05 is at (-3.8, 0), value 7.22"),
         ("schedule", {"at": 0}, "Epoch 0 of 60 trains with 0.01"),
         ("floats", {"value": "3"}, "In bfloat16, 3 is 3."),
+        ("draw", {}, "The network says T-shirt/top, with the probability 0.97; then Shirt, 0.02."),
+        ("draw", {"picture": "Trouser", "strokes": []}, "The network says Trouser"),
     ],
 )  # fmt: skip
 def test_still_figures_say_what_pytorch_says(name, state, words):
@@ -172,6 +179,26 @@ def test_still_figures_draw_what_is_there():
     descent = re.search(r'd="(M[^"]*)" fill="none" stroke="#d9480f"', line)[1]
     first, *_, last = re.findall(r"([\d.]+),([\d.]+)", descent)
     assert (first, last) == (("46.0", "246.0"), ("348.0", "24.0"))
+
+
+def test_a_picture_is_drawn_in_seven_greys():
+    text = explorers.html("draw", picture="nothing", strokes=[[5, 9, 15, 9, 1, 255]])
+    (path,) = re.findall(r'<path fill="#ffffff" d="([^"]+)"/>', text)
+    assert path == "M25 45h55v5h-55z"
+    assert "<path" not in explorers.html("draw", picture="nothing", strokes=[])
+
+
+def test_the_data_of_draw_are_the_shipped_file_and_the_first_garments():
+    before, _, given = explorers.data("draw").partition(" = ")
+    assert before == "(window.executedExplorers.data ??= {}).draw"
+    found = json.loads(given.removesuffix(";\n"))
+    folder = Path(explorers.__file__).parents[1] / "assets"
+    assert base64.b64decode(found["weights"]) == (folder / "draw.safetensors").read_bytes()
+    images, labels = fashion_mnist("test")
+    assert found["names"] == list(FASHION_CLASSES)
+    assert labels[found["places"]].tolist() == list(range(10))
+    assert base64.b64decode(found["pictures"]) == images[found["places"]].numpy().tobytes()
+    assert explorers.data("boxes") == ""
 
 
 def test_importing_explorers_loads_no_front_end():

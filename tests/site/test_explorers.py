@@ -1,20 +1,25 @@
 """Explorers: their numbers and the code that they show are PyTorch's, and they are easy to use."""
 
+import base64
 import contextlib
 import io
 import json
 import math
 import random
 import re
+from pathlib import Path
 
 import pytest
 import torch
 from playwright.sync_api import expect
+from safetensors.torch import load_file
 from torch import nn
 from torch.optim import lr_scheduler
 from torchvision import ops
 
 from helpers import explorers
+from helpers.data import FASHION_CLASSES, fashion_mnist
+from tests.site.browsing import SITE
 from tests.site.conftest import PATIENCE
 
 pytestmark = pytest.mark.slow
@@ -473,6 +478,16 @@ def a_fitting_shape(rng):
     return ", ".join(str(rng.choice([0, 1, 1, 1, 2, 2, 2, 3])) for _ in range(rng.choice(range(5))))
 
 
+def some_strokes(rng):
+    def at():
+        return 0.5 * rng.randint(0, 54)
+
+    return [
+        [at(), at(), at(), at(), rng.randint(1, 14), 5 * rng.choice([0, 51, *range(52)])]
+        for _ in range(rng.choice([0, 1, 2, 3, 5, 8]))
+    ]
+
+
 def attention(at, temperature, turn, rotary, mask, tokens):
     n = len(tokens)
     x, v = torch.tensor(tokens, dtype=torch.float64).split([2, 1], dim=1)
@@ -507,6 +522,42 @@ def attention(at, temperature, turn, rotary, mask, tokens):
     }
 
 
+FILE = Path(explorers.__file__).parents[1] / "assets" / "draw.safetensors"
+
+
+def garment_net():
+    """Returns the network whose weights the explorer draw reads, as modules."""
+    layers = []
+    for outs, ins in ((16, 1), (32, 16), (64, 32)):
+        layers += [nn.Conv2d(ins, outs, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+    net = nn.Sequential(*layers, nn.Flatten(), nn.Linear(576, 10))
+    net.load_state_dict(load_file(FILE))
+    return net.eval()
+
+
+def prepared(pixels):
+    return ((pixels / 255 - 0.286) / 0.353).float()
+
+
+def draw_garment(picture, width, ink, strokes):
+    images, labels = fashion_mnist("test")
+    pixels = torch.zeros(28, 28, dtype=torch.float64)
+    if picture != "nothing":
+        pixels = images[labels == FASHION_CLASSES.index(picture)][0, 0].double()
+    place = torch.cartesian_prod(torch.arange(28.0), torch.arange(28.0)).double().flip(1)
+    for x1, y1, x2, y2, wide, shade in strokes:
+        start = torch.tensor([x1, y1], dtype=torch.float64)
+        way = torch.tensor([x2, y2], dtype=torch.float64) - start
+        t = ((place - start) @ way / way.dot(way).clamp(min=1e-9)).clamp(0, 1)
+        away = (place - start - t[:, None] * way).norm(dim=1).reshape(28, 28)
+        pixels = pixels.lerp(torch.full_like(pixels, shade), (wide / 2 + 0.5 - away).clamp(0, 1))
+    with torch.no_grad():
+        logits = garment_net()(prepared(pixels)[None, None])[0]
+    p = logits.double().softmax(dim=0)
+    return {"pixels": pixels.reshape(-1).tolist(), "logits": logits.tolist(), "p": p.tolist(),
+            "order": p.argsort(descending=True).tolist()}  # fmt: skip
+
+
 TRUTH = {
     "broadcasting": broadcasting,
     "strides": strides,
@@ -520,6 +571,7 @@ TRUTH = {
     "signal": signal,
     "graph": graph,
     "attention": attention,
+    "draw": draw_garment,
 }
 # States that chance would rarely draw.
 EDGES = {
@@ -528,6 +580,11 @@ EDGES = {
         {"expression": text, "a": a, "b": b}
         for text in ("relu(a) + b", "abs(a) * b", "sqrt(a)", "a ** b", "log(a)", "b / a", "2 ** a")
         for a, b in ((0, 0), (0, 2), (0, -1), (1, 0), (-2, 2))
+    ],
+    "draw": [
+        {"strokes": []},
+        {"strokes": [[5, 5, 5, 5, 14, 255]]},
+        {"picture": "Bag", "strokes": [[0, 0, 27, 27, 14, 0]] * 150},
     ],
     "attention": [
         {"mask": mask, "tokens": [[1, 0, 1], [0, 1, 2]][:n], "at": 5}
@@ -552,10 +609,13 @@ DRAWN = {
     "line": {"points": some_points},
     "graph": {"expression": an_expression},
     "strides": {"shape": a_shape([1, 2, 2, 3, 3], 1, 4)},
+    "draw": {"strokes": some_strokes},
 }
 # How close, where a number is not a plain sum in float32.
 WITHIN = {
     "attention": {"rtol": 1e-9, "atol": 1e-12},
+    # Logits; the probability of an answer that is out of the question follows them.
+    "draw": {"rtol": 1e-5, "atol": 5e-5},
     "schedule": {"rtol": 1e-9, "atol": 1e-12},
     "floats": {"rtol": 0, "atol": 0},
     "race": {"rtol": 1e-6, "atol": 1e-8},
@@ -584,6 +644,8 @@ def bench(browser):
     page = browser.new_page()
     page.set_content("<!doctype html><title>x</title>")
     for file in ["explorer", *explorers.names()]:
+        if explorers.data(file):
+            page.add_script_tag(content=explorers.data(file))
         page.add_script_tag(path=explorers.SCRIPTS / f"{file}.js")
     yield page
     page.close()
@@ -687,6 +749,7 @@ TYPED = {
     "signal": ("depth", ["Home"], "in 1 layers"),
     "graph": ("a", ["Home"], "a.grad = -1.99"),
     "attention": ("at", ["Home"], "Token 0 looks most at itself"),
+    "draw": ("picture", ["n"], "The network says Trouser, with the probability"),
 }
 REACHED = """name => {
     const inside = document.querySelector(`explorer-${name}`).shadowRoot.activeElement;
@@ -843,7 +906,8 @@ def test_a_page_loads_the_scripts_of_what_it_shows_and_no_other(open_page):
     scripts = sorted(
         url.rpartition("/")[2].partition("?")[0] for url in asked if "explorers/" in url
     )
-    assert scripts == sorted(["explorer.js", *(f"{name}.js" for name in explorers.names())])
+    data = [f"{name}.data.js" for name in explorers.names() if explorers.data(name)]
+    assert scripts == sorted(["explorer.js", *data, *(f"{name}.js" for name in explorers.names())])
     asked.clear()
     page.goto(page.url.partition("#")[0].replace("explorers.html", "glossary.html"))
     assert asked and not [url for url in asked if "explorers/" in url]
@@ -854,3 +918,91 @@ def test_explorers_are_on_the_page_and_light():
     assert sources.keys() == {"explorer", *explorers.names()} == {"explorer", *TRUTH}
     assert max(size for name, size in sources.items() if name != "explorer") <= 12_000
     assert sources["explorer"] <= 25_000
+    data = {name: len(explorers.data(name)) for name in explorers.names()}
+    assert {name for name, size in data.items() if size} == {"draw"}
+    assert data["draw"] <= 170_000
+
+
+# A garment to draw
+
+LOGITS = """text => {
+    const raw = Uint8Array.from(atob(text), one => one.charCodeAt(0)), found = [];
+    for (let at = 0; at < raw.length; at += 784)
+        found.push(window.executedExplorers.draw.logits(raw.subarray(at, at + 784)));
+    return found;
+}"""
+
+
+@pytest.mark.parametrize("how", ["http", "file"])
+def test_the_page_gives_the_logits_of_all_test_images(open_page, browser, how):
+    images, _ = fashion_mnist("test")
+    if how == "http":
+        page = open_page(PAGE)
+    else:
+        page = browser.new_page()
+        page.goto((SITE / PAGE).as_uri())
+    page.wait_for_function("window.executedExplorers?.draw")
+    shown = torch.tensor(page.evaluate(LOGITS, base64.b64encode(images.numpy().tobytes()).decode()))
+    with torch.no_grad():
+        true = garment_net()(prepared(images))
+    assert shown.shape == (2000, 10)
+    assert (shown - true).abs().max() < 1e-4
+    assert true.std() > 1, "logits that differ"
+    if how == "file":
+        page.close()
+
+
+def test_a_garment_is_drawn_with_the_pointer_and_taken_back(open_page):
+    page = open_page(PAGE)
+    found = explorer(page, "draw")
+    strokes = "one => one.state.strokes"
+    found.get_by_role("button", name="Wipe").click()
+    expect(found.locator(".say")).to_contain_text("Nothing is drawn. The network says")
+    assert found.evaluate(strokes) == []
+    expect(found.locator("#field-strokes")).to_be_disabled()
+    sheet = found.locator('[data-drag="paint"]')
+    sheet.scroll_into_view_if_needed()
+    box = sheet.bounding_box()
+    cell = box["width"] / 28
+
+    def at(x, y):
+        return box["x"] + (x + 0.5) * cell, box["y"] + (y + 0.5) * cell
+
+    page.mouse.move(*at(14, 4))
+    page.mouse.down()
+    for y in (8, 12, 16, 20, 24):
+        page.mouse.move(*at(14, y))
+    page.mouse.up()
+    page.mouse.move(*at(3, 3))
+    drawn = found.evaluate(strokes)
+    assert drawn[0] == [14, 4, 14, 4, 4, 200]
+    assert [row[:4] for row in drawn[1:]] == [
+        [
+            14,
+            y - 4,
+            14,
+            y,
+        ]
+        for y in (8, 12, 16, 20, 24)
+    ]
+    expect(found.locator(".say")).to_contain_text("The network says")
+    found.get_by_role("button", name="Take back").click()
+    assert found.evaluate(strokes) == drawn[:-1]
+    # The same by fields: the last stroke is chosen, and its end moves.
+    found.locator("#field-strokes-3").press("End")
+    assert found.evaluate(strokes)[-1] == [14, 16, 14, 27, 4, 200]
+    found.get_by_role("button", name="Link to this state").click()
+    address = page.evaluate("location.hash")
+    page.goto("about:blank")
+    again = explorer(open_page(PAGE + address), "draw")
+    assert again.evaluate(strokes) == [*drawn[:-2], [14, 16, 14, 27, 4, 200]]
+
+
+def test_a_sheet_is_full_at_some_time(open_page):
+    found = explorer(open_page(f"{PAGE}#draw?strokes="), "draw")
+    assert found.evaluate("one => one.state.strokes.length") == 0
+    found.evaluate("one => one.set({strokes: Array(150).fill([1, 1, 1, 1, 1, 255])})")
+    found.locator('[data-drag="paint"]').click(position={"x": 50, "y": 50})
+    expect(found.locator(".said")).to_have_text("150 strokes are the most.")
+    assert found.evaluate("one => one.state.strokes.length") == 150
+    expect(found.get_by_role("button", name="Add a stroke")).to_be_disabled()

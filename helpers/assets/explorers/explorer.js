@@ -3,6 +3,7 @@
 //   title, controls   the fields, as JSON that helpers.explorers reads as well
 //   model(state)      numbers from a state; {error} where PyTorch raises. Touches no page.
 //   view(state, result, width, tools)   what is drawn;  say(state, result)   the same in a sentence
+//   press, drag   what a pointer does with what is drawn;  actions   buttons that change the state
 //   code(state, result)   the PyTorch code;  prints(state, result)   the lines that it prints
 (() => {
   if (window.executedExplorers) return;
@@ -46,7 +47,7 @@
     if (kind === "choice") return control.options.includes(given) ? given : null;
     if (kind === "flag") return [true, "true", "1"].includes(given) ? true : [false, "false", "0"].includes(given) ? false : null;
     if (kind === "text") return typeof given === "string" && given.length <= control.max ? given : null;
-    const rows = typeof given === "string" ? given.split(";").map(row => row.split(",").map(Number)) : given;
+    const rows = given === "" ? [] : typeof given === "string" ? given.split(";").map(row => row.split(",").map(Number)) : given;
     const fits = row => row.length === control.columns.length &&
       row.every((x, i) => onGrid(x, control.min[i], control.max[i], control.step[i]));
     return Array.isArray(rows) && rows.length >= control.least && rows.length <= control.most && rows.every(fits) ? rows : null;
@@ -119,8 +120,11 @@
         h("button", {type: "button", onclick: () => this.set({...this.start})}, "Start again"),
         h("button", {type: "button", onclick: () => this.copy(this.source.textContent, "The code is copied.")}, "Copy the code"),
         h("button", {type: "button", onclick: () => this.link()}, "Link to this state"), this.said);
+      const actions = Object.entries(this.parts.actions || {}).map(([name, change]) => h("button", {type: "button",
+        onclick: () => this.set(typeof change === "function" ? change(this.state) : change)}, name));
       root.append(h("style", {}, STYLE), h("div", {class: "box", role: "group", "aria-label": `Explorer: ${title}`},
-        h("div", {class: "title"}, title), h("div", {class: "fields"}, controls.map(one => this.field(one))), this.figure, this.sentence,
+        h("div", {class: "title"}, title), h("div", {class: "fields"}, controls.map(one => this.field(one))),
+        actions.length > 0 && h("div", {class: "tools"}, actions), this.figure, this.sentence,
         h("details", {open: true}, h("summary", {}, "The same in PyTorch"),
           h("pre", {tabindex: 0, role: "group", "aria-label": "PyTorch code"}, this.source), this.printed),
         this.buttons));
@@ -206,12 +210,14 @@
         h("div", {class: "field"}, h("label", {for: chosen.id}, control.label), chosen), inputs.map(each => each.box),
         h("div", {class: "tools wide"}, add, remove));
       this.fields[key] = {box, show: rows => {
-        this.picked = Math.min(this.picked, rows.length - 1);
+        this.picked = Math.max(0, Math.min(this.picked, rows.length - 1));
         if (chosen.options.length !== rows.length) chosen.replaceChildren(...rows.map((_, i) => h("option", {value: i}, `${one} ${i}`)));
         chosen.value = this.picked;
+        chosen.disabled = !rows.length;
         inputs.forEach(({input, shown}, i) => {
-          input.value = rows[this.picked][i];
-          input.setAttribute("aria-valuetext", shown.textContent = String(rows[this.picked][i]));
+          input.disabled = !rows.length;
+          if (rows.length) input.value = rows[this.picked][i];
+          input.setAttribute("aria-valuetext", shown.textContent = rows.length ? String(rows[this.picked][i]) : "");
         });
         add.disabled = rows.length >= most;
         remove.disabled = rows.length <= least;
@@ -266,6 +272,7 @@
         event.preventDefault();
         const what = target.dataset.drag;
         const before = place(event), held = {...this.state};
+        if (this.parts.press) this.parts.press(what, before, this);
         const move = moved => {
           const now = place(moved);
           this.parts.drag(what, now, [now[0] - before[0], now[1] - before[1]], this, held);
