@@ -2,18 +2,24 @@
 
 Chapter 19 builds the parser; chapter 20 the checkpoints. The accuracy after each epoch is that of
 1,500 training images held out for validation; the test images are never read. Exit status: 0 when
-the run is complete, 1 when it fails, 2 for a wrong argument, 130 when it was interrupted (and
-saved).
+the run is complete, 1 when it fails on the way, 2 for wrong input (an argument, a checkpoint, ranks
+that disagree), 130 when it was interrupted (and saved).
+
+``torchrun --nproc-per-node 2 -m helpers.train ...`` is the same command on two processes: each
+takes its part of every batch, rank 0 alone writes and prints, and the result is that of one process
+but for rounding. Chapter 31 and ``book/cluster`` show it on several machines.
 """
 
 import argparse
+import io
 import json
 import math
+import os
 import platform
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +30,7 @@ from torch.nn import functional as F
 import helpers
 from helpers.checkpoints import load_checkpoint, save_checkpoint, set_random_state
 from helpers.data import fashion_mnist
+from helpers.distributed import Ranks, joined, lost_another
 from helpers.files import write_atomically
 from helpers.networks import SmallAlexNet, conv_net
 
@@ -129,6 +136,48 @@ def read_options(argv: Sequence[str] | None = None) -> argparse.Namespace:
     return options
 
 
+class _Ended(Exception):
+    """The run ends before its end, for a reason that all ranks know.
+
+    Args:
+        message: What the user reads.
+        status: The exit status.
+    """
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def _agreed_options(argv: Sequence[str] | None, ranks: Ranks) -> argparse.Namespace:
+    """Returns the options, which must be those of every rank."""
+    if not ranks.joined:
+        return read_options(argv)
+    told, options, status = io.StringIO(), None, 0
+    try:
+        with redirect_stdout(told), redirect_stderr(told):
+            options = read_options(argv)
+    except SystemExit as end:
+        status = end.code
+    given = {"torch": torch.__version__, "error": told.getvalue().strip()}
+    # Where a rank keeps its configuration is its own affair.
+    given |= {"--" + name.replace("_", "-"): str(value) for name, value in vars(options).items()
+              if name != "config"} if options else {}  # fmt: skip
+    everyone = ranks.all(given)
+    for rank, theirs in enumerate(everyone):
+        for name in {**everyone[0], **theirs}:
+            here, there = everyone[0].get(name), theirs.get(name)
+            if here != there:
+                here, there = ((text or "none").splitlines()[-1] for text in (here, there))
+                raise _Ended(f"the ranks disagree: {name} is {there} on rank {rank} and {here} on "
+                             "rank 0; start all with the same command", 2)  # fmt: skip
+    if options is None:
+        if ranks.rank == 0:
+            print(told.getvalue(), end="", file=sys.stderr if status else sys.stdout)
+        raise _Ended("", status)
+    return options
+
+
 class _Interrupt:
     """Remembers Ctrl-C, so that the run can end after the batch that it is in."""
 
@@ -139,13 +188,16 @@ class _Interrupt:
 
 
 @contextmanager
-def _interruptible() -> Iterator[_Interrupt]:
+def _interruptible(ranks: Ranks) -> Iterator[_Interrupt]:
     interrupt = _Interrupt()
-    before = signal.signal(signal.SIGINT, interrupt)
+    # torchrun and the schedulers of clusters end a run with SIGTERM.
+    numbers = [signal.SIGINT, signal.SIGTERM] if ranks.joined else [signal.SIGINT]
+    before = [signal.signal(number, interrupt) for number in numbers]
     try:
         yield interrupt
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def _build(options: argparse.Namespace, steps: int, device: torch.device) -> tuple:
@@ -169,6 +221,21 @@ def _device(name: str) -> torch.device:
     return helpers.device() if name == "auto" else torch.device(name)
 
 
+def _own_device(name: str, ranks: Ranks) -> torch.device:
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ValueError("--device cuda: there is no CUDA device; use auto or cpu")
+    device = _device(name)
+    if device.type == "cuda" and ranks.joined:
+        if ranks.local >= torch.cuda.device_count():
+            raise ValueError(
+                f"--device {name}: {ranks.local + 1} processes need as many GPUs, and this machine "
+                f"has {torch.cuda.device_count()}; lower --nproc-per-node or use --device cpu"
+            )
+        device = torch.device("cuda", ranks.local)
+        torch.cuda.set_device(device)
+    return device
+
+
 # What a resumed run must share with the run that it goes on with.
 _FIXED = ("model", "optimizer", "schedule", "lr", "epochs", "batch_size", "images", "augment",
           "precision", "seed")  # fmt: skip
@@ -178,22 +245,94 @@ def _settings(options: argparse.Namespace) -> dict[str, Any]:
     return {name: getattr(options, name) for name in _FIXED}
 
 
+def _torchrun_id() -> str:
+    return os.environ.get("TORCHELASTIC_RUN_ID", "none")
+
+
+def _saved(path: Path, options: argparse.Namespace, restarted: bool) -> dict[str, Any] | None:
+    """Returns the checkpoint to go on from, or None to start at the beginning.
+
+    Args:
+        path: Of the checkpoint.
+        options: Those of the command.
+        restarted: torchrun started these processes again after one of them failed.
+
+    Raises:
+        OSError: There is no checkpoint.
+        ValueError: It is damaged, of another command or of a run with other options.
+    """
+    if not options.resume and not path.exists():
+        return None
+    try:
+        saved = load_checkpoint(path)
+        if not {"settings", "model", "optimizer", "schedule", "history"} <= saved.keys():
+            raise ValueError(f"{path} was not written by python -m helpers.train")
+        differ = [name for name, value in _settings(options).items()
+                  if saved["settings"].get(name) != value]  # fmt: skip
+    except ValueError:
+        if options.resume:
+            raise
+        return None
+    if options.resume:
+        if differ:
+            raise ValueError(
+                f"the run in {options.output} had other values of: {', '.join(differ)}"
+            )
+        return saved
+    written_by_this_run = saved.get("torchrun") == _torchrun_id() != "none"
+    return saved if (written_by_this_run or restarted) and not differ else None
+
+
+def _start(options: argparse.Namespace, ranks: Ranks) -> tuple[torch.device, dict | None]:
+    """Returns the rank's device and the checkpoint to go on from, once all ranks have theirs."""
+    device, saved, problem = None, None, None
+    restarts = ranks.total(int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")))
+    try:
+        device = _own_device(options.device, ranks)
+        helpers.seed_everything(options.seed)
+        if ranks.rank == 0:
+            if options.output.exists() and not options.output.is_dir():
+                raise ValueError(f"output must be a folder, {options.output} is a file")
+            saved = _saved(options.output / "checkpoint.pt", options, restarts > 0)
+            options.output.mkdir(parents=True, exist_ok=True)
+    except (ValueError, OSError) as error:
+        problem = str(error)
+    for rank, text in enumerate(ranks.all(problem)):
+        if text is not None:
+            raise _Ended(f"rank {rank}: {text}" if rank else text, 2)
+    return device, ranks.shared(saved)
+
+
 @torch.no_grad()
-def _accuracy(model: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> float:
+def _accuracy(model: nn.Module, images: torch.Tensor, labels: torch.Tensor, ranks: Ranks) -> float:
     model.eval()
+    own, answers = ranks.part(images), ranks.part(labels)
     right = sum((model(x).argmax(dim=1) == y).sum().item()
-                for x, y in zip(images.split(500), labels.split(500), strict=True))  # fmt: skip
-    return right / len(labels)
+                for x, y in zip(own.split(500), answers.split(500), strict=True))  # fmt: skip
+    return ranks.total(right) / len(labels)
 
 
-def _run(options: argparse.Namespace) -> int:
-    device = _device(options.device)
-    helpers.seed_everything(options.seed)
+def _loss(logits: torch.Tensor, labels: torch.Tensor, whole: int, ranks: Ranks) -> torch.Tensor:
+    """Returns what this rank adds to the mean loss of the whole batch.
+
+    Args:
+        logits: Of this rank's part of the batch.
+        labels: Of this rank's part of the batch.
+        whole: Rows of the whole batch. Parts differ in size, so their means must not be averaged.
+        ranks: The processes.
+    """
+    if not ranks.joined:
+        return F.cross_entropy(logits, labels)
+    return F.cross_entropy(logits, labels, reduction="sum") / whole
+
+
+def _run(options: argparse.Namespace, ranks: Ranks) -> int:
     images, labels = fashion_mnist("train")
-    images, labels = images.to(device).float() / 255, labels.to(device)
     most = len(images) - HELD_OUT
     if options.images > most:
-        raise ValueError(f"--images must be at most {most}, got {options.images}")
+        raise _Ended(f"--images must be at most {most}, got {options.images}", 2)
+    device, saved = _start(options, ranks)
+    images, labels = images.to(device).float() / 255, labels.to(device)
     val_images, val_labels = images[most:], labels[most:]
     images, labels = images[: options.images], labels[: options.images]
     batches = math.ceil(len(images) / options.batch_size)
@@ -201,70 +340,74 @@ def _run(options: argparse.Namespace) -> int:
     parts = {"model": model, "optimizer": optimizer, "schedule": schedule}
     path = options.output / "checkpoint.pt"
     first, done, history, total = 0, 0, [], 0.0
-    if options.resume:
+    if saved is not None:
         # On the CPU: load_state_dict copies each tensor to where its part is.
-        saved = load_checkpoint(path)
-        differ = [
-            name for name, value in _settings(options).items() if saved["settings"][name] != value
-        ]
-        if differ:
-            raise ValueError(
-                f"the run in {options.output} had other values of: {', '.join(differ)}"
-            )
-        for name, part in parts.items():
-            part.load_state_dict(saved[name])
-        set_random_state(saved["random"])
-        first, done, history, total = (saved[k] for k in ("epoch", "batch", "history", "total"))
+        try:
+            for name, part in parts.items():
+                part.load_state_dict(saved[name])
+            set_random_state(saved["random"])
+            first, done, history, total = (saved[k] for k in ("epoch", "batch", "history", "total"))
+        except (RuntimeError, KeyError, TypeError, ValueError):
+            raise _Ended(f"{path} does not fit --model {options.model}", 2) from None
+    trained = ranks.wrap(model)
     precision = PRECISIONS[options.precision]
 
     def save(epoch: int, batch: int) -> None:
-        save_checkpoint(path, **parts, epoch=epoch, batch=batch, history=history, total=total,
-                        settings=_settings(options))  # fmt: skip
+        if ranks.rank == 0:
+            save_checkpoint(path, **parts, epoch=epoch, batch=batch, history=history, total=total,
+                            settings=_settings(options), torchrun=_torchrun_id())  # fmt: skip
 
-    with _interruptible() as interrupt:
+    with _interruptible(ranks) as interrupt:
         for epoch in range(first, options.epochs):
             # Each epoch has its own generator, so that a resumed epoch has the same order.
             generator = torch.Generator().manual_seed(options.seed * 100_003 + epoch)
             order = torch.randperm(len(images), generator=generator).to(device)
             for batch in range(done, batches):
-                if interrupt.requested:
+                # Whoever was interrupted, all ranks end after the same batch.
+                if ranks.total(interrupt.requested):
                     save(epoch, batch)
-                    print(f"interrupted; saved to {path}; go on with --resume", file=sys.stderr)
-                    return 130
-                rows = order[batch * options.batch_size : (batch + 1) * options.batch_size]
+                    raise _Ended(f"interrupted; saved to {path}; go on with --resume", 130)
+                whole = order[batch * options.batch_size : (batch + 1) * options.batch_size]
+                rows = ranks.part(whole)
                 inputs = images[rows]
                 if options.augment:
-                    mirrored = torch.rand(len(rows), 1, 1, 1).to(device) < 0.5
+                    mirrored = ranks.part(torch.rand(len(whole), 1, 1, 1)).to(device) < 0.5
                     inputs = torch.where(mirrored, inputs.flip(3), inputs)
                 model.train()
                 enabled = precision != torch.float32
                 with torch.autocast(device.type, dtype=precision, enabled=enabled):
-                    loss = F.cross_entropy(model(inputs), labels[rows])
+                    loss = _loss(trained(inputs), labels[rows], len(whole), ranks)
                 optimizer.zero_grad()
-                loss.backward()
+                # DistributedDataParallel takes the mean over ranks; the whole batch needs the sum.
+                (loss * ranks.size).backward()
                 optimizer.step()
                 schedule.step()
-                total += loss.item() * len(rows)
+                mean = ranks.total(loss.item())
+                total += mean * len(whole)
                 if not math.isfinite(total):
-                    raise ValueError(f"the loss is {loss.item()} in epoch {epoch + 1}: lower --lr")
-            accuracy = _accuracy(model, val_images, val_labels)
+                    raise _Ended(f"the loss is {mean} in epoch {epoch + 1}: lower --lr", 1)
+            accuracy = _accuracy(model, val_images, val_labels, ranks)
             history.append({"loss": total / len(images), "accuracy": accuracy})
             done, total = 0, 0.0
             # First the file, then the line: who reads of an epoch can rely on its checkpoint.
             save(epoch + 1, 0)
-            print("epoch {}: loss {loss:.3f}, validation accuracy {accuracy:.3f}".format(
-                epoch + 1, **history[-1]), flush=True)  # fmt: skip
+            if ranks.rank == 0:
+                print("epoch {}: loss {loss:.3f}, validation accuracy {accuracy:.3f}".format(
+                    epoch + 1, **history[-1]), flush=True)  # fmt: skip
     versions = {"python": platform.python_version(), "torch": torch.__version__}
     result = {"settings": _settings(options), "device": device.type, "versions": versions}
     result["history"] = history
-    write_atomically(options.output / "result.json", json.dumps(result, indent=2).encode() + b"\n")
+    if ranks.rank == 0:
+        content = json.dumps(result, indent=2).encode() + b"\n"
+        write_atomically(options.output / "result.json", content)
     return 0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command; returns its exit status.
 
-    0 is success, 1 a failure on the way, 130 an interrupt after which ``--resume`` goes on.
+    0 is success, 1 a failure on the way, 2 wrong input, 130 an interrupt after which ``--resume``
+    goes on.
 
     Args:
         argv: Arguments without the program's name; those of the process by default.
@@ -272,14 +415,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: An argument is wrong (status 2).
     """
-    options = read_options(argv)
+    name, ranks = "python -m helpers.train", Ranks()
     try:
-        if options.device == "cuda" and not torch.cuda.is_available():
-            raise ValueError("--device cuda: there is no CUDA device; use auto or cpu")
-        options.output.mkdir(parents=True, exist_ok=True)
-        return _run(options)
-    except (ValueError, OSError, ConnectionError) as error:
-        print(f"python -m helpers.train: error: {error}", file=sys.stderr)
+        with joined() as ranks:
+            try:
+                return _run(_agreed_options(argv, ranks), ranks)
+            except _Ended as end:
+                if ranks.rank == 0 and str(end):
+                    error = "" if end.status == 130 else f"{name}: error: "
+                    print(f"{error}{end}", file=sys.stderr)
+                return end.status
+    except (ValueError, OSError, RuntimeError) as error:
+        where = f"{name}: rank {ranks.rank}" if ranks.joined else name
+        if ranks.joined and lost_another(error):
+            print(f"{where}: stopped, because another rank did", file=sys.stderr)
+        elif isinstance(error, RuntimeError):
+            raise
+        else:
+            print(f"{where}: error: {error}", file=sys.stderr)
         return 1
 
 

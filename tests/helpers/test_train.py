@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from helpers.checkpoints import load_checkpoint
+from helpers.checkpoints import load_checkpoint, save_checkpoint
 from helpers.data import fashion_mnist
 from helpers.train import main, read_options
 
@@ -134,22 +134,53 @@ def test_accuracy_is_of_held_out_training_images_and_the_test_images_stay_closed
 
 
 def test_more_images_than_there_are(tmp_path, capsys):
-    assert main([str(tmp_path), "--images", "8501"]) == 1
+    assert main([str(tmp_path), "--images", "8501"]) == 2
     assert "--images must be at most 8500, got 8501" in capsys.readouterr().err
 
 
 def test_no_cuda_is_told(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert main([str(tmp_path), "--device", "cuda"]) == 1
+    assert main([str(tmp_path), "--device", "cuda"]) == 2
     assert "--device cuda: there is no CUDA device" in capsys.readouterr().err
 
 
 def test_resuming_nothing_or_something_else_is_refused(tmp_path, capsys):
-    assert main([str(tmp_path), *SHORT, "--resume"]) == 1
+    assert main([str(tmp_path), *SHORT, "--resume"]) == 2
     assert "there is no checkpoint" in capsys.readouterr().err
     assert main([str(tmp_path), *SHORT]) == 0
-    assert main([str(tmp_path), *SHORT, "--lr", "1", "--seed", "5", "--resume"]) == 1
+    assert main([str(tmp_path), *SHORT, "--lr", "1", "--seed", "5", "--resume"]) == 2
     assert "had other values of: lr, seed" in capsys.readouterr().err
+
+
+def test_a_checkpoint_that_is_none_or_of_another_network_is_refused(tmp_path, capsys):
+    """In one line, with status 2, and the file stays as it is."""
+    path = tmp_path / "checkpoint.pt"
+    told = {}
+    path.write_bytes(b"no checkpoint")
+    told["checkpoint.pt is no checkpoint, or only a part of one"] = path.read_bytes()
+    assert main([str(tmp_path), *SHORT, "--resume"]) == 2
+    save_checkpoint(path, model={"weight": torch.ones(2)})
+    told[f"{path} was not written by python -m helpers.train"] = path.read_bytes()
+    assert main([str(tmp_path), *SHORT, "--resume"]) == 2
+    assert main([str(tmp_path), *SHORT]) == 0
+    saved = load_checkpoint(path)
+    del saved["random"]
+    saved["model"] = {"1.weight": torch.ones(3, 3), "1.bias": torch.ones(3)}
+    save_checkpoint(path, **saved)
+    told[f"{path} does not fit --model linear"] = path.read_bytes()
+    assert main([str(tmp_path), *SHORT, "--resume"]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.partition(" error: ")[2] for line in lines] == list(told)
+    assert path.read_bytes() == list(told.values())[-1]
+
+
+def test_a_folder_that_cannot_be_written_to_is_a_failure_on_the_way(tmp_path, capsys, monkeypatch):
+    def full(*given, **named):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("helpers.train.save_checkpoint", full)
+    assert main([str(tmp_path), *SHORT]) == 1
+    assert "error: [Errno 28] No space left on device" in capsys.readouterr().err
 
 
 def test_a_loss_that_explodes_ends_the_run(tmp_path, capsys):
@@ -160,7 +191,7 @@ def test_a_loss_that_explodes_ends_the_run(tmp_path, capsys):
 
 def test_an_output_that_is_a_file(tmp_path, capsys):
     (tmp_path / "taken").write_text("")
-    assert main([str(tmp_path / "taken"), *SHORT]) == 1
+    assert main([str(tmp_path / "taken"), *SHORT]) == 2
     assert "taken" in capsys.readouterr().err
 
 
