@@ -293,25 +293,24 @@ def sentences(network: Network, picture: Tensor, top: int = 3) -> list[str]:
         f"{FASHION_CLASSES[i]} {p:.2f}" if p < 0.995 else f"{FASHION_CLASSES[i]} over 0.99"
         for p, i in list(zip(values, order, strict=True))[:top]
     )
-    near = (network.probabilities - values[0]).abs().argsort()[:NEAREST]
-    right = int(network.right[near].sum())
-    word = "sure" if right >= 95 else "fairly sure" if right >= 80 else "unsure"
-    lines = [
-        named,
-        f"{word}: of {len(near)} {network.judged} images with such a probability, {right} were "
-        "named rightly",
-    ]
     share = light(picture).item()
     if strength(logits).item() < network.weakest:
-        lines.append(
-            f"do not believe it: {1 - RARE:.0%} of the {network.judged} images get a louder answer"
-        )
+        doubt = f"{1 - RARE:.0%} of the {network.judged} images get a louder answer"
     elif not network.usual[0] <= share <= network.usual[1]:
-        lines.append(
-            f"do not believe it: {share:.0%} of its pixels are light, in garments "
-            f"{network.usual[0]:.0%} to {network.usual[1]:.0%}"
+        doubt = (
+            f"{share:.1%} of its pixels are light, in garments {network.usual[0]:.1%} to "
+            f"{network.usual[1]:.1%}"
         )
-    return lines
+    else:
+        near = (network.probabilities - values[0]).abs().argsort()[:NEAREST]
+        right = int(network.right[near].sum())
+        word = "sure" if right >= 95 else "fairly sure" if right >= 80 else "unsure"
+        return [
+            named,
+            f"{word}: of {len(near)} {network.judged} images with such a probability, {right} "
+            "were named rightly",
+        ]
+    return [named, f"do not believe it: {doubt}"]
 
 
 class _Parser(argparse.ArgumentParser):

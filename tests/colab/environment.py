@@ -29,6 +29,9 @@ ON_COLAB = (
     *("scikit-image", "tqdm", "requests", "opencv-python", "imageio", "shapely", "av"),
     *("safetensors", "tensorboard"),
 )
+# What chapter 32 installs in a cell of its own. Here it is there before: a chapter's test says that
+# it installs nothing, so that one run of the tests does not depend on the order of its chapters.
+SHIP = ("onnx", "onnxscript", "onnxruntime", "torchao")
 LIST = """
 import json, importlib.metadata as m
 print(json.dumps({d.name.lower(): d.version for d in m.distributions()}))
@@ -48,7 +51,7 @@ def _with_needs(names: Iterable[str]) -> dict[str, Distribution]:
         try:
             found[name] = distribution(name)
         except PackageNotFoundError:
-            assert name not in ON_COLAB, f"the running environment lacks {name}"
+            assert name not in (*ON_COLAB, *SHIP), f"the running environment lacks {name}"
             continue
         for text in found[name].requires or []:
             need = Requirement(text)
@@ -123,7 +126,7 @@ class Colab:
         # Links, and not the whole folder on the path: its other packages stay out of sight, this
         # project's own among them, and pip sees the linked ones as installed.
         folder.mkdir()
-        for package in _with_needs(ON_COLAB).values():
+        for package in _with_needs((*ON_COLAB, *SHIP)).values():
             for top in {file.parts[0] for file in package.files or []} - {"..", "__pycache__"}:
                 link = folder / top
                 if not link.exists():
