@@ -1,13 +1,18 @@
 """Trains a network on Fashion-MNIST from the shell: ``python -m helpers.train --help``.
 
 Chapter 19 builds the parser; chapter 20 the checkpoints. The accuracy after each epoch is that of
-1,500 training images held out for validation; the test images are never read. Exit status: 0 when
+1,500 training images held out for validation; without ``--full`` the test images are never read.
+Exit status: 0 when
 the run is complete, 1 when it fails on the way, 2 for wrong input (an argument, a checkpoint, ranks
 that disagree), 130 when it was interrupted (and saved).
 
 ``torchrun --nproc-per-node 2 -m helpers.train ...`` is the same command on two processes: each
 takes its part of every batch, rank 0 alone writes and prints, and the result is that of one process
 but for rounding. Chapter 31 and ``book/cluster`` show it on several machines.
+
+``--full`` takes the original 60,000 images: 5,000 are held out, and the 10,000 test images are read
+once, when the training is over. ``--preset`` gives the options of a recipe by one name; chapter 30
+climbs to the one called ``fast``.
 """
 
 import argparse
@@ -18,6 +23,7 @@ import os
 import platform
 import signal
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -32,9 +38,21 @@ from helpers.checkpoints import load_checkpoint, save_checkpoint, set_random_sta
 from helpers.data import fashion_mnist
 from helpers.distributed import Ranks, joined, lost_another
 from helpers.files import write_atomically
-from helpers.networks import SmallAlexNet, conv_net
+from helpers.networks import SmallAlexNet, conv_net, quick_net
 
 HELD_OUT = 1500  # training images for validation, as in chapter 16
+FULL_HELD_OUT, FULL_TRAINED = 5000, 55_000  # with --full
+
+# A configuration file wins over a preset, the command line over both.
+PRESETS = {
+    "none": {},
+    "fast": {"model": "quick", "optimizer": "adamw", "schedule": "one-cycle", "lr": 0.02,
+             "epochs": 2, "batch_size": 256, "label_smoothing": 0.1, "channels_last": True,
+             "fused": True},
+    "good": {"model": "wide", "optimizer": "adamw", "schedule": "one-cycle", "lr": 0.01,
+             "epochs": 14, "batch_size": 256, "label_smoothing": 0.1, "channels_last": True,
+             "fused": True, "augment": True},
+}  # fmt: skip
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -136,6 +154,64 @@ def read_options(argv: Sequence[str] | None = None) -> argparse.Namespace:
     return options
 
 
+def _share(text: str) -> float:
+    number = float(text)
+    if not 0 <= number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 0 and below 1, got {text}")
+    return number
+
+
+_share.__name__ = "number"
+
+
+def _parser() -> argparse.ArgumentParser:
+    """Returns the parser of chapter 19 with the options that chapter 30 adds."""
+    first = build_parser()
+    parser = argparse.ArgumentParser(
+        prog=first.prog, description=first.description, formatter_class=first.formatter_class,
+        parents=[first], conflict_handler="resolve")  # fmt: skip
+    add = parser.add_argument
+    add("--model", choices=["linear", "alexnet", "convnet", "quick", "wide"], default="alexnet",
+        help="network")  # fmt: skip
+    add("--preset", choices=list(PRESETS), default="none",
+        help="options of a recipe; the file and the command line win over them")  # fmt: skip
+    add("--full", action=argparse.BooleanOptionalAction, default=False,
+        help=f"all 60,000 images: --images is {FULL_TRAINED} unless given, and the test images are "
+             "opened once, at the end")  # fmt: skip
+    add("--data", type=Path, help="folder of the original files, with --full")
+    add("--download", action=argparse.BooleanOptionalAction, default=False,
+        help="fetch original files that are missing, with --full")  # fmt: skip
+    add("--label-smoothing", type=_share, default=0.0, help="share spread over all classes")
+    add("--channels-last", action=argparse.BooleanOptionalAction, default=False,
+        help="keep a pixel's channels together in memory")  # fmt: skip
+    add("--fused", action=argparse.BooleanOptionalAction, default=False,
+        help="update all weights in one operation")  # fmt: skip
+    return parser
+
+
+def _options(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Returns the options of the preset, the file and the command line, the last one winning.
+
+    Raises:
+        SystemExit: An argument is wrong; the message names it and what is allowed.
+    """
+    parser = _parser()
+    given = sys.argv[1:] if argv is None else list(argv)
+    options = parser.parse_args(given)
+    if options.config is not None:
+        given = [*read_config(options.config, parser), *given]
+        options = parser.parse_args(given)
+    words = [f"--images={FULL_TRAINED}"] if options.full else []
+    for name, value in PRESETS[options.preset].items():
+        flag = "--" + name.replace("_", "-")
+        words.append(flag if value is True else f"{flag}={value}")
+    options = parser.parse_args([*words, *given])
+    for name in ("data", "download"):
+        if getattr(options, name) and not options.full:
+            parser.error(f"argument --{name}: goes with --full; the bundled images need no files")
+    return options
+
+
 class _Ended(Exception):
     """The run ends before its end, for a reason that all ranks know.
 
@@ -152,11 +228,11 @@ class _Ended(Exception):
 def _agreed_options(argv: Sequence[str] | None, ranks: Ranks) -> argparse.Namespace:
     """Returns the options, which must be those of every rank."""
     if not ranks.joined:
-        return read_options(argv)
+        return _options(argv)
     told, options, status = io.StringIO(), None, 0
     try:
         with redirect_stdout(told), redirect_stderr(told):
-            options = read_options(argv)
+            options = _options(argv)
     except SystemExit as end:
         status = end.code
     given = {"torch": torch.__version__, "error": told.getvalue().strip()}
@@ -201,12 +277,17 @@ def _interruptible(ranks: Ranks) -> Iterator[_Interrupt]:
 
 
 def _build(options: argparse.Namespace, steps: int, device: torch.device) -> tuple:
-    model = {"linear": lambda: nn.Sequential(nn.Flatten(), nn.Linear(784, 10)),
-             "alexnet": SmallAlexNet, "convnet": conv_net}[options.model]().to(device)  # fmt: skip
+    models = {"linear": lambda: nn.Sequential(nn.Flatten(), nn.Linear(784, 10)),
+              "alexnet": SmallAlexNet, "convnet": conv_net, "quick": quick_net,
+              "wide": lambda: quick_net((32, 64, 128), 256, 0.3)}  # fmt: skip
+    model = models[options.model]().to(device)
+    if options.channels_last:
+        model = model.to(memory_format=torch.channels_last)
+    way = {"fused": True} if options.fused else {}
     if options.optimizer == "sgd":
-        optimizer = optim.SGD(model.parameters(), lr=options.lr, momentum=0.9)
+        optimizer = optim.SGD(model.parameters(), lr=options.lr, momentum=0.9, **way)
     else:
-        optimizer = optim.AdamW(model.parameters(), lr=options.lr)
+        optimizer = optim.AdamW(model.parameters(), lr=options.lr, **way)
     schedules = {
         "constant": lambda: optim.lr_scheduler.ConstantLR(optimizer, 1.0, 0),
         "cosine": lambda: optim.lr_scheduler.CosineAnnealingLR(optimizer, steps),
@@ -239,10 +320,14 @@ def _own_device(name: str, ranks: Ranks) -> torch.device:
 # What a resumed run must share with the run that it goes on with.
 _FIXED = ("model", "optimizer", "schedule", "lr", "epochs", "batch_size", "images", "augment",
           "precision", "seed")  # fmt: skip
+# Chapter 30's options stand among the settings where they are not at these defaults.
+_LATER = {"full": False, "label_smoothing": 0.0, "channels_last": False, "fused": False}
 
 
 def _settings(options: argparse.Namespace) -> dict[str, Any]:
-    return {name: getattr(options, name) for name in _FIXED}
+    given = vars(options)
+    later = {name: given[name] for name, default in _LATER.items() if given[name] != default}
+    return {name: given[name] for name in _FIXED} | later
 
 
 def _torchrun_id() -> str:
@@ -267,8 +352,8 @@ def _saved(path: Path, options: argparse.Namespace, restarted: bool) -> dict[str
         saved = load_checkpoint(path)
         if not {"settings", "model", "optimizer", "schedule", "history"} <= saved.keys():
             raise ValueError(f"{path} was not written by python -m helpers.train")
-        differ = [name for name, value in _settings(options).items()
-                  if saved["settings"].get(name) != value]  # fmt: skip
+        here, there = _settings(options), saved["settings"]
+        differ = [name for name in {**here, **there} if here.get(name) != there.get(name)]
     except ValueError:
         if options.resume:
             raise
@@ -312,7 +397,9 @@ def _accuracy(model: nn.Module, images: torch.Tensor, labels: torch.Tensor, rank
     return ranks.total(right) / len(labels)
 
 
-def _loss(logits: torch.Tensor, labels: torch.Tensor, whole: int, ranks: Ranks) -> torch.Tensor:
+def _loss(
+    logits: torch.Tensor, labels: torch.Tensor, whole: int, ranks: Ranks, smoothing: float
+) -> torch.Tensor:
     """Returns what this rank adds to the mean loss of the whole batch.
 
     Args:
@@ -320,19 +407,49 @@ def _loss(logits: torch.Tensor, labels: torch.Tensor, whole: int, ranks: Ranks) 
         labels: Of this rank's part of the batch.
         whole: Rows of the whole batch. Parts differ in size, so their means must not be averaged.
         ranks: The processes.
+        smoothing: Share of the probability that is spread over all classes.
     """
     if not ranks.joined:
-        return F.cross_entropy(logits, labels)
-    return F.cross_entropy(logits, labels, reduction="sum") / whole
+        return F.cross_entropy(logits, labels, label_smoothing=smoothing)
+    loss = F.cross_entropy(logits, labels, reduction="sum", label_smoothing=smoothing)
+    return loss / whole
+
+
+def _read(
+    split: str, options: argparse.Namespace, ranks: Ranks
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Returns images and labels; with ``--full`` those of the original files."""
+    if not options.full:
+        return fashion_mnist(split)
+    found, problem = None, None
+    for turn in (True, False):  # rank 0 first: what it has downloaded is there for the others
+        if turn == (ranks.rank == 0):
+            try:
+                found = fashion_mnist(
+                    split, full=True, root=options.data, download=options.download
+                )
+            except (ValueError, OSError) as error:
+                what = str(error).partition(" Pass download=True")[0]
+                advice = "" if options.download else (
+                    " Add --download to fetch the original files (31 MB), name their folder with "
+                    "--data, or install Debian's package dataset-fashion-mnist."
+                )  # fmt: skip
+                problem = f"--full: {what}{advice}"
+        for rank, text in enumerate(ranks.all(problem)):
+            if text is not None:
+                status = 1 if options.download else 2
+                raise _Ended(f"rank {rank}: {text}" if rank else text, status)
+    return found
 
 
 def _run(options: argparse.Namespace, ranks: Ranks) -> int:
-    images, labels = fashion_mnist("train")
-    most = len(images) - HELD_OUT
+    started = time.perf_counter()
+    images, labels = _read("train", options, ranks)
+    most = len(images) - (FULL_HELD_OUT if options.full else HELD_OUT)
     if options.images > most:
         raise _Ended(f"--images must be at most {most}, got {options.images}", 2)
     device, saved = _start(options, ranks)
-    images, labels = images.to(device).float() / 255, labels.to(device)
+    images, labels = images.to(device).float().div_(255), labels.to(device)
     val_images, val_labels = images[most:], labels[most:]
     images, labels = images[: options.images], labels[: options.images]
     batches = math.ceil(len(images) / options.batch_size)
@@ -340,6 +457,7 @@ def _run(options: argparse.Namespace, ranks: Ranks) -> int:
     parts = {"model": model, "optimizer": optimizer, "schedule": schedule}
     path = options.output / "checkpoint.pt"
     first, done, history, total = 0, 0, [], 0.0
+    seconds = {"reading": time.perf_counter() - started, "training": 0.0}
     if saved is not None:
         # On the CPU: load_state_dict copies each tensor to where its part is.
         try:
@@ -347,6 +465,7 @@ def _run(options: argparse.Namespace, ranks: Ranks) -> int:
                 part.load_state_dict(saved[name])
             set_random_state(saved["random"])
             first, done, history, total = (saved[k] for k in ("epoch", "batch", "history", "total"))
+            seconds["training"] = saved.get("seconds", 0.0)
         except (RuntimeError, KeyError, TypeError, ValueError):
             raise _Ended(f"{path} does not fit --model {options.model}", 2) from None
     trained = ranks.wrap(model)
@@ -355,14 +474,18 @@ def _run(options: argparse.Namespace, ranks: Ranks) -> int:
     def save(epoch: int, batch: int) -> None:
         if ranks.rank == 0:
             save_checkpoint(path, **parts, epoch=epoch, batch=batch, history=history, total=total,
-                            settings=_settings(options), torchrun=_torchrun_id())  # fmt: skip
+                            settings=_settings(options), torchrun=_torchrun_id(),
+                            seconds=seconds["training"])  # fmt: skip
 
     with _interruptible(ranks) as interrupt:
         for epoch in range(first, options.epochs):
             # Each epoch has its own generator, so that a resumed epoch has the same order.
             generator = torch.Generator().manual_seed(options.seed * 100_003 + epoch)
             order = torch.randperm(len(images), generator=generator).to(device)
+            started, before = time.perf_counter(), seconds["training"]
             for batch in range(done, batches):
+                # Each step ends with the value of the loss, so no device is still at work here.
+                seconds["training"] = before + time.perf_counter() - started
                 # Whoever was interrupted, all ranks end after the same batch.
                 if ranks.total(interrupt.requested):
                     save(epoch, batch)
@@ -376,7 +499,8 @@ def _run(options: argparse.Namespace, ranks: Ranks) -> int:
                 model.train()
                 enabled = precision != torch.float32
                 with torch.autocast(device.type, dtype=precision, enabled=enabled):
-                    loss = _loss(trained(inputs), labels[rows], len(whole), ranks)
+                    loss = _loss(trained(inputs), labels[rows], len(whole), ranks,
+                                 options.label_smoothing)  # fmt: skip
                 optimizer.zero_grad()
                 # DistributedDataParallel takes the mean over ranks; the whole batch needs the sum.
                 (loss * ranks.size).backward()
@@ -386,6 +510,7 @@ def _run(options: argparse.Namespace, ranks: Ranks) -> int:
                 total += mean * len(whole)
                 if not math.isfinite(total):
                     raise _Ended(f"the loss is {mean} in epoch {epoch + 1}: lower --lr", 1)
+            seconds["training"] = before + time.perf_counter() - started
             accuracy = _accuracy(model, val_images, val_labels, ranks)
             history.append({"loss": total / len(images), "accuracy": accuracy})
             done, total = 0, 0.0
@@ -397,6 +522,15 @@ def _run(options: argparse.Namespace, ranks: Ranks) -> int:
     versions = {"python": platform.python_version(), "torch": torch.__version__}
     result = {"settings": _settings(options), "device": device.type, "versions": versions}
     result["history"] = history
+    if options.full:
+        test_images, test_labels = _read("test", options, ranks)
+        test_images = test_images.to(device).float().div_(255)
+        accuracy = _accuracy(model, test_images, test_labels.to(device), ranks)
+        result["test_accuracy"] = accuracy
+        result["seconds"] = {name: round(value, 3) for name, value in seconds.items()}
+        if ranks.rank == 0:
+            print(f"test accuracy {accuracy:.4f}, {sum(seconds.values()):.1f} seconds of reading "
+                  "and training", flush=True)  # fmt: skip
     if ranks.rank == 0:
         content = json.dumps(result, indent=2).encode() + b"\n"
         write_atomically(options.output / "result.json", content)

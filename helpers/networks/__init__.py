@@ -1,7 +1,7 @@
 """Networks and operations that chapters write, and networks with pretrained weights."""
 
 from helpers.networks import pretrained
-from helpers.networks.classifiers import AlexNet, SmallAlexNet, conv_net
+from helpers.networks.classifiers import AlexNet, SmallAlexNet, conv_net, plain_net, quick_net
 from helpers.networks.operations import conv2d, corr2d
 from helpers.networks.unet import DoubleConv, Down, UNet, Up
 
@@ -15,5 +15,7 @@ __all__ = [
     "conv2d",
     "conv_net",
     "corr2d",
+    "plain_net",
     "pretrained",
+    "quick_net",
 ]

@@ -112,3 +112,46 @@ def conv_net(width: int = 16, dropout: float = 0.2) -> nn.Sequential:
         layers += [nn.ReLU(), nn.MaxPool2d(2)]
         channels = out
     return nn.Sequential(*layers, nn.Flatten(), nn.Dropout(dropout), nn.Linear(channels * 9, 10))
+
+
+def plain_net() -> nn.Sequential:
+    """Returns the usual first network for small images: two convolutions, two linear layers.
+
+    Shape:
+        Input (N, 1, 28, 28), output (N, 10).
+    """
+    return nn.Sequential(
+        nn.Conv2d(1, 32, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(32, 64, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(64 * 7 * 7, 128),
+        nn.ReLU(),
+        nn.Linear(128, 10),
+    )
+
+
+def quick_net(
+    widths: tuple[int, ...] = (8, 32), hidden: int = 128, dropout: float = 0.0
+) -> nn.Sequential:
+    """Returns a network that pools first: what comes after a pooling has a quarter of the work.
+
+    Args:
+        widths: Channels of each convolution; a pooling follows each.
+        hidden: Features between the two linear layers.
+        dropout: Probability before the last layer, in [0, 1].
+
+    Shape:
+        Input (N, 1, 28, 28), output (N, 10).
+    """
+    layers, channels, side = [], 1, 28
+    for width in widths:
+        layers += [nn.Conv2d(channels, width, 3, padding=1, bias=False), nn.MaxPool2d(2)]
+        layers += [nn.BatchNorm2d(width), nn.ReLU()]
+        channels, side = width, side // 2
+    layers += [nn.Flatten(), nn.Linear(channels * side**2, hidden), nn.ReLU()]
+    layers += [nn.Dropout(dropout), nn.Linear(hidden, 10)]
+    return nn.Sequential(*layers)
