@@ -8,15 +8,24 @@ ranks there are.
 Chapter 31 builds and explains the parts.
 """
 
+import ast
 import functools
+import importlib
+import inspect
 import itertools
 import os
-from collections.abc import Iterator
+import sys
+import tempfile
+import types
+import warnings
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
 import torch.distributed as dist
+import torch.multiprocessing as mp
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -190,3 +199,82 @@ def lost_another(error: BaseException) -> bool:
     return isinstance(error, dist.DistError) or (
         isinstance(error, RuntimeError) and any(word in text for word in words)
     )
+
+
+def can_fork() -> bool:
+    """Tells whether a process may be copied here with all that it has: functions, data, imports.
+
+    Windows cannot; macOS's own libraries may fail in the copy; CUDA does, once it was used.
+    """
+    known = "fork" in mp.get_all_start_methods() and sys.platform != "darwin"
+    return known and not torch.cuda.is_initialized()
+
+
+def start(function: Callable, *arguments: Any, processes: int) -> None:
+    """Runs ``function(rank, *arguments)`` in new processes, and waits for all of them.
+
+    The function may stand in a notebook's cell. Where processes can be copied (:func:`can_fork`)
+    that is all. Elsewhere, a new process knows nothing of the notebook: the functions of the cells,
+    and the modules and constants that they name, are written to a file that it imports.
+
+    Args:
+        function: What to run.
+        *arguments: Passed on; functions of the notebook among them are found in each process.
+        processes: How many; their ranks count from 0.
+
+    Raises:
+        torch.multiprocessing.ProcessException: A process failed; the message has its traceback.
+    """
+    importlib.import_module("torch._dynamo")  # or each rank would, which takes seconds
+
+    if can_fork():
+        with warnings.catch_warnings():
+            # Python 3.12 warns of threads, and a notebook has some that the copy does not need.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            mp.start_processes(function, arguments, processes, start_method="fork")
+        return
+    main = sys.modules["__main__"]
+    with tempfile.TemporaryDirectory() as folder:
+        name = f"notebook_{next(_STARTS)}"
+        Path(folder, f"{name}.py").write_text(cells_as_module(vars(main)), encoding="utf-8")
+        sys.path.insert(0, folder)
+        try:
+            module = importlib.import_module(name)
+            function, *arguments = (
+                getattr(module, part.__name__) if _in_main(part) else part
+                for part in (function, *arguments)
+            )
+            mp.start_processes(function, tuple(arguments), processes, start_method="spawn")
+        finally:
+            sys.path.remove(folder)
+            sys.modules.pop(name, None)
+
+
+def cells_as_module(names: dict[str, Any]) -> str:
+    """Returns the functions and classes of a notebook as a module, with what they name.
+
+    Args:
+        names: The notebook's names and what they stand for.
+    """
+    definitions = {
+        name: inspect.getsource(value)
+        for name, value in names.items()
+        if _in_main(value) and value.__name__ == name
+    }
+    used = {node.id for text in definitions.values() for node in ast.walk(ast.parse(text))
+            if isinstance(node, ast.Name)}  # fmt: skip
+    lines = []
+    for name in sorted(used & names.keys() - definitions.keys()):
+        value = names[name]
+        if isinstance(value, types.ModuleType):
+            lines.append(f"import {value.__name__}")
+            lines.append(f"{name} = sys.modules[{value.__name__!r}]")
+        elif isinstance(value, bool | int | float | str | tuple | None):
+            lines.append(f"{name} = {value!r}")
+        elif isinstance(value, type | types.FunctionType):
+            lines.append(f"from {value.__module__} import {value.__qualname__} as {name}")
+    return "\n".join(["import sys", *lines, "", *definitions.values()])
+
+
+def _in_main(value: Any) -> bool:
+    return isinstance(value, type | types.FunctionType) and value.__module__ == "__main__"
