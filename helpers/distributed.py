@@ -16,6 +16,7 @@ import itertools
 import os
 import sys
 import tempfile
+import textwrap
 import types
 import warnings
 from collections.abc import Callable, Iterator
@@ -257,7 +258,7 @@ def cells_as_module(names: dict[str, Any]) -> str:
         names: The notebook's names and what they stand for.
     """
     definitions = {
-        name: inspect.getsource(value)
+        name: textwrap.dedent(inspect.getsource(value))
         for name, value in names.items()
         if _in_main(value) and value.__name__ == name
     }
