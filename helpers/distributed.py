@@ -224,7 +224,8 @@ def start(function: Callable, *arguments: Any, processes: int) -> None:
         processes: How many; their ranks count from 0.
 
     Raises:
-        torch.multiprocessing.ProcessException: A process failed; the message has its traceback.
+        Exception: A process failed; the message has its traceback. Its class is
+            ``torch.multiprocessing.ProcessException``.
     """
     importlib.import_module("torch._dynamo")  # or each rank would, which takes seconds
 

@@ -19,6 +19,7 @@ import re
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
+from logging import getLogger
 from pathlib import Path
 from typing import get_type_hints
 
@@ -211,6 +212,8 @@ def setup(app: Sphinx) -> dict:
     block.BUILTIN_BLOCKS["python"] = block.clean_ipython
     stored.DataCache.read = read
     sphinx_codeautolink.extension.link_html = link_html
+    # torchao, which a page's names lead to, has PyTorch warn of torchao's own code.
+    getLogger("torch.utils._pytree").setLevel("ERROR")
     locations = Locations(Path(app.doctreedir) / "locations.json", dependencies(Path(app.srcdir)))
     sphinx_codeautolink.extension.resolve_location = locations
     app.connect("build-finished", locations.save)
