@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from helpers.checkpoints import load_checkpoint
 from helpers.data import FASHION_CLASSES, fashion_mnist
-from helpers.networks import SmallAlexNet, conv_net
+from helpers.networks import SmallAlexNet, conv_net, quick_net
 
 SHIPPED = Path(__file__).parent / "assets" / "draw.safetensors"
 SIDE = 28
@@ -37,6 +37,8 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
     "linear": lambda: nn.Sequential(nn.Flatten(), nn.Linear(SIDE**2, len(FASHION_CLASSES))),
     "alexnet": SmallAlexNet,
     "convnet": conv_net,
+    "quick": quick_net,
+    "wide": lambda: quick_net((32, 64, 128), 256, 0.3),
 }
 
 

@@ -25,6 +25,7 @@ from tests.traces import hear_sigint
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+SHIP = PROJECT["project"]["optional-dependencies"]["ship"]
 
 
 def _load(path: Path):
@@ -53,8 +54,19 @@ def test_dependencies_never_move_torch_or_numpy():
     needs = {need.name: need for need in map(Requirement, PROJECT["project"]["dependencies"])}
     assert {"torch", "torchvision", "numpy"} <= set(needs)
     assert [str(needs[name].specifier) for name in ("torch", "torchvision", "numpy")] == [""] * 3
-    for need in needs.values():
+    for need in [*needs.values(), *map(Requirement, SHIP)]:
         assert not [s for s in need.specifier if s.operator not in (">=", "!=")], need
+
+
+def test_the_extra_holds_what_its_chapter_installs():
+    """make and the environment with Colab's versions install it, too; the setup cell does not."""
+    sources = [cell.source for path in NOTEBOOKS for cell in code_cells(path)[1:]]
+    (cell,) = [source for source in sources if "%pip install" in source]
+    named = {word for word in re.findall(r'"(\w+)"', cell.splitlines()[2])}
+    assert named == {Requirement(need).name for need in SHIP}
+    for name in ("requirements.txt", "tests/platforms/colab.txt"):
+        assert "-e .[ship]" in _lines(name)
+    assert not [path.name for path in NOTEBOOKS if "[ship]" in _setup_source(path)]
 
 
 def test_every_package_and_data_file_is_installed():
@@ -101,7 +113,7 @@ def test_lock_fits_the_requirements_and_names_no_host():
         assert need.url is None
         locked.setdefault(need.name.lower(), []).append(Version(pin.version))
     wanted = [line for line in _lines("requirements.txt") if line[0] != "-"]
-    for need in map(Requirement, [*wanted, *PROJECT["project"]["dependencies"]]):
+    for need in map(Requirement, [*wanted, *PROJECT["project"]["dependencies"], *SHIP]):
         versions = locked[need.name.lower()]
         assert all(need.specifier.contains(version) for version in versions), need
 

@@ -280,14 +280,32 @@ def test_the_network_of_a_checkpoint_answers(trained, tmp_path, capsys):
     assert f": {FASHION_CLASSES[i]} {p:.2f}, " in heads[0]
 
 
+def test_every_network_of_the_training_command_is_known(capsys):
+    with pytest.raises(SystemExit):
+        train.main(["--help"])
+    (names,) = set(re.findall(r"--model \{([a-z,]+)\}", capsys.readouterr().out))
+    assert names.split(",") == list(predict.NETWORKS)
+
+
 @pytest.mark.parametrize("name", sorted(predict.NETWORKS))
-def test_every_network_of_the_training_command_is_known(name, tmp_path):
+def test_a_network_of_the_training_command_is_read(name, tmp_path):
     words = [str(tmp_path), f"--model={name}", "--images=64", "--epochs=1", "--device=cpu"]
     assert train.main(words) == 0
     network = predict.load_network(tmp_path / "checkpoint.pt")
     assert network.logits(IMAGES[:3]).shape == (3, 10)
     again = network.logits(IMAGES[:3])
     assert torch.equal(network.logits(IMAGES[:3]), again) and not network.module.training
+
+
+def test_a_network_trained_on_all_images_is_judged_by_test_images(trained, tmp_path):
+    """The bundled training images are among those that it has seen."""
+    saved = torch.load(trained, weights_only=True)
+    settings = {**saved["settings"], "full": True}
+    save_checkpoint(tmp_path / "whole.pt", model=saved["model"], settings=settings)
+    network = predict.load_network(tmp_path / "whole.pt")
+    logits = network.logits(IMAGES[-1500:])
+    assert torch.equal(network.right, logits.argmax(dim=1) == LABELS[-1500:])
+    assert "of 100 test images" in " ".join(predict.sentences(network, IMAGES[:1]))
 
 
 # What cannot be used
@@ -362,7 +380,7 @@ def test_a_checkpoint_of_something_else_is_refused(trained, tmp_path, capsys):
     def say(path):
         return refused(capsys, picture, "--checkpoint", path)
 
-    known = "it must be of helpers.train: linear, alexnet, convnet"
+    known = "it must be of helpers.train: linear, alexnet, convnet, quick, wide"
     assert say(tmp_path / "no.pt").endswith(f"there is no checkpoint {tmp_path / 'no.pt'}")
     assert say(tmp_path) == f"--checkpoint {tmp_path} is a folder; name the checkpoint.pt in it"
     assert "is no checkpoint, or only a part of one" in say(picture)
