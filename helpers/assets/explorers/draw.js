@@ -120,6 +120,7 @@
 
   window.executedExplorers.define("draw", {
     title: "Draw a garment: what does the network say?",
+    figureFirst: true, // on a phone the sheet would be below all fields
     controls: /* controls */ [
       {"key": "picture", "label": "Start from", "kind": "choice", "options": ["nothing", "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"], "value": "nothing"},
       {"key": "width", "label": "Pen: width", "kind": "number", "min": 1, "max": 14, "value": 4},

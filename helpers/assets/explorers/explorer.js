@@ -93,6 +93,7 @@
     th, td { padding: 0.1rem 0.7rem 0.1rem 0; text-align: left; } th { font-weight: 500; color: var(--quiet); }
     .say { margin: 0.2rem 0 0.6rem; min-height: 2.9em; }
     .say.wrong { border-left: 3px solid var(--one); padding-left: 0.6rem; }
+    .tools + .fields, .tools + details { margin-top: 0.6rem; }
     details { border-top: 1px solid var(--rule); padding-top: 0.4rem; }
     summary { cursor: pointer; color: var(--quiet); width: fit-content; }
     pre { margin: 0.4rem 0 0; padding: 0.5rem 0.6rem; overflow-x: auto; font: 0.8125rem/1.5 ui-monospace, Menlo, Consolas, monospace;
@@ -122,9 +123,11 @@
         h("button", {type: "button", onclick: () => this.link()}, "Link to this state"), this.said);
       const actions = Object.entries(this.parts.actions || {}).map(([name, change]) => h("button", {type: "button",
         onclick: () => this.set(typeof change === "function" ? change(this.state) : change)}, name));
+      const turn = [h("div", {class: "fields"}, controls.map(one => this.field(one))),
+        actions.length > 0 && h("div", {class: "tools"}, actions)];
+      const look = [this.figure, this.sentence];
       root.append(h("style", {}, STYLE), h("div", {class: "box", role: "group", "aria-label": `Explorer: ${title}`},
-        h("div", {class: "title"}, title), h("div", {class: "fields"}, controls.map(one => this.field(one))),
-        actions.length > 0 && h("div", {class: "tools"}, actions), this.figure, this.sentence,
+        h("div", {class: "title"}, title), this.parts.figureFirst ? [look, turn.reverse()] : [turn, look],
         h("details", {open: true}, h("summary", {}, "The same in PyTorch"),
           h("pre", {tabindex: 0, role: "group", "aria-label": "PyTorch code"}, this.source), this.printed),
         this.buttons));
