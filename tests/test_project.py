@@ -62,7 +62,7 @@ def test_the_extra_holds_what_its_chapter_installs():
     """make and the environment with Colab's versions install it, too; the setup cell does not."""
     sources = [cell.source for path in NOTEBOOKS for cell in code_cells(path)[1:]]
     (cell,) = [source for source in sources if "%pip install" in source]
-    named = {word for word in re.findall(r'"(\w+)"', cell.splitlines()[2])}
+    named = set(re.findall(r'"(\w+)"', cell))
     assert named == {Requirement(need).name for need in SHIP}
     for name in ("requirements.txt", "tests/platforms/colab.txt"):
         assert "-e .[ship]" in _lines(name)
