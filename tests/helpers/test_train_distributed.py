@@ -88,7 +88,9 @@ def compare(one, other, tolerance):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("model", "count"), [("linear", 3), ("alexnet", 2), ("convnet", 3)])
+@pytest.mark.parametrize(
+    ("model", "count"), [("linear", 3), ("alexnet", 2), ("convnet", 3), ("quick", 2)]
+)
 def test_several_processes_give_the_result_of_one(tmp_path, model, count):
     """Uneven parts, dropout, batch normalisation and mirrored images included."""
     # 232 images in batches of 64: three ranks get 22, 21 and 21 of each, 14, 13 and 13 of the last.
