@@ -47,7 +47,7 @@ FULL_HELD_OUT, FULL_TRAINED = 5000, 55_000  # with --full
 PRESETS = {
     "none": {},
     "fast": {"model": "quick", "optimizer": "adamw", "schedule": "one-cycle", "lr": 0.02,
-             "epochs": 2, "batch_size": 256, "label_smoothing": 0.1, "channels_last": True,
+             "epochs": 1, "batch_size": 192, "label_smoothing": 0.1, "channels_last": True,
              "fused": True},
     "good": {"model": "wide", "optimizer": "adamw", "schedule": "one-cycle", "lr": 0.01,
              "epochs": 14, "batch_size": 256, "label_smoothing": 0.1, "channels_last": True,
@@ -453,6 +453,11 @@ def _run(options: argparse.Namespace, ranks: Ranks) -> int:
     val_images, val_labels = images[most:], labels[most:]
     images, labels = images[: options.images], labels[: options.images]
     batches = math.ceil(len(images) / options.batch_size)
+    if options.model in ("quick", "wide") and len(images) - (batches - 1) * options.batch_size == 1:
+        raise _Ended(
+            f"--batch-size {options.batch_size} leaves a last batch of one image, which has no "
+            f"variance for batch normalisation; take another size for --images {options.images}", 2
+        )  # fmt: skip
     model, optimizer, schedule = _build(options, options.epochs * batches, device)
     parts = {"model": model, "optimizer": optimizer, "schedule": schedule}
     path = options.output / "checkpoint.pt"

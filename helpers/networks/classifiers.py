@@ -115,33 +115,36 @@ def conv_net(width: int = 16, dropout: float = 0.2) -> nn.Sequential:
 
 
 def plain_net() -> nn.Sequential:
-    """Returns the usual first network for small images: two convolutions, two linear layers.
+    """Returns the network of PyTorch's MNIST example: two convolutions and two linear layers.
 
     Shape:
         Input (N, 1, 28, 28), output (N, 10).
+
+    Source: https://github.com/pytorch/examples/blob/main/mnist/main.py
     """
     return nn.Sequential(
-        nn.Conv2d(1, 32, 3, padding=1),
+        nn.Conv2d(1, 32, 3),
+        nn.ReLU(),
+        nn.Conv2d(32, 64, 3),
         nn.ReLU(),
         nn.MaxPool2d(2),
-        nn.Conv2d(32, 64, 3, padding=1),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
+        nn.Dropout(0.25),
         nn.Flatten(),
-        nn.Linear(64 * 7 * 7, 128),
+        nn.Linear(64 * 12 * 12, 128),
         nn.ReLU(),
+        nn.Dropout(0.5),
         nn.Linear(128, 10),
     )
 
 
 def quick_net(
-    widths: tuple[int, ...] = (8, 32), hidden: int = 128, dropout: float = 0.0
+    widths: tuple[int, ...] = (8, 64), hidden: int = 256, dropout: float = 0.0
 ) -> nn.Sequential:
     """Returns a network that pools first: what comes after a pooling has a quarter of the work.
 
     Args:
         widths: Channels of each convolution; a pooling follows each.
-        hidden: Features between the two linear layers.
+        hidden: Features that the last layer sees.
         dropout: Probability before the last layer, in [0, 1].
 
     Shape:
@@ -152,6 +155,6 @@ def quick_net(
         layers += [nn.Conv2d(channels, width, 3, padding=1, bias=False), nn.MaxPool2d(2)]
         layers += [nn.BatchNorm2d(width), nn.ReLU()]
         channels, side = width, side // 2
-    layers += [nn.Flatten(), nn.Linear(channels * side**2, hidden), nn.ReLU()]
-    layers += [nn.Dropout(dropout), nn.Linear(hidden, 10)]
+    layers += [nn.Conv2d(channels, hidden, side, bias=False), nn.BatchNorm2d(hidden), nn.ReLU()]
+    layers += [nn.Flatten(), nn.Dropout(dropout), nn.Linear(hidden, 10)]
     return nn.Sequential(*layers)
