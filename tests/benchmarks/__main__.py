@@ -6,7 +6,8 @@ The budgets (seconds and memory of each chapter, seconds of a build) are written
 ``python -m tests.benchmarks`` with a name measures one part. ``budgets``. ``pages``: the weight of
 the built pages and Lighthouse's scores, in ``book/results/pages.json``. ``speed``: imports and the
 training loop. ``precision``: autocast, channels_last and torch.compile against the plain step.
-``tests``: the tests themselves, by group, in ``book/results/tests.json``.
+``tests``: the tests themselves, by group, in ``book/results/tests.json``. ``ladder``: chapter 30's
+rungs and presets on all of Fashion-MNIST, in ``helpers/assets/speed.json``.
 """
 
 import datetime
@@ -31,7 +32,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import helpers
 from book import notebooks
-from tests.benchmarks import pages, suite
+from tests.benchmarks import ladder, pages, suite
 from tests.benchmarks.precision import ratios
 
 ROOT = Path(__file__).parents[2]
@@ -240,6 +241,7 @@ PARTS = {
     "speed": speed,
     "precision": precision,
     "tests": tests,
+    "ladder": lambda: ladder.main([]),
 }
 
 

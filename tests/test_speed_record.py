@@ -1,0 +1,113 @@
+"""The record of chapter 30, and what measures it."""
+
+import json
+import math
+import statistics
+
+import pytest
+import torch
+
+from helpers.data import fashion_mnist
+from tests.benchmarks import ladder
+from tests.notebooks import ROOT
+
+RECORD = ROOT / "helpers" / "assets" / "speed.json"
+MACHINE = {"date", "python", "torch", "device", "processor", "cores", "threads"}
+
+
+@pytest.fixture(scope="module")
+def record():
+    return json.loads(RECORD.read_text(encoding="utf-8"))
+
+
+def test_every_part_says_where_and_when_it_was_measured(record):
+    assert {"ladder", "fast", "variants"} <= set(record) <= set(ladder.PARTS)
+    assert all(set(part) > MACHINE for part in record.values())
+
+
+def test_the_ladder_has_its_rungs_and_the_last_was_measured(record):
+    every = {rung["rung"]: rung["runs"] for rung in record["ladder"]["rungs"]}
+    assert list(every) == [rung.name for rung in ladder.rungs()]
+    assert len(every[ladder.rungs()[-1].name]) >= 1
+
+
+def test_the_seconds_of_a_run_are_those_of_its_first_look_at_the_target(record):
+    target = record["ladder"]["target"]
+    for rung in record["ladder"]["rungs"]:
+        for run in rung["runs"]:
+            assert run["curve"] == sorted(run["curve"])
+            reached = [seconds for seconds, accuracy in run["curve"] if accuracy >= target]
+            assert run["seconds"] == (reached[0] if reached else None)
+
+
+def test_the_preset_reaches_what_it_promises(record):
+    assert statistics.median(record["fast"]["test_accuracy"]) >= 0.9
+
+
+def test_each_rung_changes_something_and_the_last_is_the_preset():
+    every = ladder.rungs()
+    assert len(set(every)) == len({rung.name for rung in every}) == len(every)
+    assert every[-1].one_cycle and every[-1].rate == ladder.FAST["lr"]
+    assert every[-1].batch == ladder.FAST["batch_size"]
+
+
+@pytest.mark.parametrize("place", [0, -1])
+def test_a_rung_climbs_on_a_few_images(monkeypatch, place):
+    monkeypatch.setattr(ladder, "TRAINED", 400)
+
+    def few(split, *, full):
+        assert full
+        images, labels = fashion_mnist(split)
+        return images[:400], labels[:400]
+
+    monkeypatch.setattr(ladder, "fashion_mnist", few)
+    ticks = iter(range(1000))
+    found = ladder.climb(ladder.rungs()[place], 0, lambda: float(next(ticks)), target=0.05)
+    epochs = 1 if place == 0 else ladder.FAST["epochs"]
+    steps = math.ceil(400 / ladder.rungs()[place].batch)
+    assert len(found["curve"]) == epochs * min(ladder.LOOKS, steps)
+    # The clock moves by one each time it is read: once after reading, then twice for each look.
+    assert [seconds for seconds, _ in found["curve"]] == [
+        2.0 + i for i in range(len(found["curve"]))
+    ]
+    assert found["seconds"] == found["curve"][0][0]
+    assert found["curve"][-1][1] > 0.05
+
+
+def test_pictures_and_one_tensor_hold_the_same_numbers():
+    images, labels = fashion_mnist("test")
+    torch.manual_seed(0)
+    first, *_, last = ladder.rungs()
+    seen = {}
+    for rung in (first, last):
+        parts = list(ladder._batches(rung, images[:300], labels[:300])())
+        inputs, targets = (torch.cat(part) for part in zip(*parts, strict=True))
+        assert inputs.shape == (300, 1, 28, 28) and inputs.dtype == torch.float32
+        seen[rung.name] = sorted(zip(inputs.sum((1, 2, 3)).tolist(), targets.tolist(), strict=True))
+    for (a, label), (b, other) in zip(*seen.values(), strict=True):
+        assert a == pytest.approx(b, rel=1e-5) and label == other
+
+
+def test_a_part_that_is_measured_again_leaves_the_others(monkeypatch, tmp_path):
+    path = tmp_path / "speed.json"
+    path.write_text('{"good": {"test_accuracy": [0.94]}}')
+    monkeypatch.setattr(ladder, "variants", lambda: {"as it is": 1.0})
+    ladder.measure(["variants"], 1, 1, path=path)
+    record = json.loads(path.read_text())
+    assert record["good"] == {"test_accuracy": [0.94]}
+    assert set(record["variants"]) == MACHINE | {"ratios"}
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["quick"], "no part quick; there are: ladder, fast, good, variants, fit"),
+        (["--middle", "3", "--seeds", "2"], "--middle must be from 1 to --seeds, got 3"),
+        (["--clock", "sand"], "invalid choice: 'sand'"),
+    ],
+)
+def test_a_wrong_word_is_named(capsys, words, told):
+    with pytest.raises(SystemExit) as caught:
+        ladder.main(words)
+    assert caught.value.code == 2
+    assert told in capsys.readouterr().err
