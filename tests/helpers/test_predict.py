@@ -87,7 +87,7 @@ def clear():
     values = np.asarray(garment(negative=False))
     dark = np.zeros((*values.shape, 4), np.uint8)
     dark[..., 3] = values
-    return Image.fromarray(dark, "RGBA")
+    return Image.fromarray(dark)
 
 
 def sixteen_bits():
