@@ -87,7 +87,7 @@ class Pictures(Dataset):
         return len(self.labels)
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        image = Image.fromarray(self.images[index].numpy(), mode="L")
+        image = Image.fromarray(self.images[index].numpy())
         return self.transform(image), self.labels[index]
 
 
