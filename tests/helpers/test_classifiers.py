@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from helpers.networks import AlexNet, SmallAlexNet
+from helpers.networks import AlexNet, SmallAlexNet, plain_net, quick_net
 
 
 @pytest.mark.parametrize(("channels", "classes"), [(1, 10), (3, 4)])
@@ -23,3 +23,20 @@ def test_small_alexnet(activation):
     assert tuple(logits.shape) == (3, 10)
     logits.sum().backward()
     assert all(p.grad.abs().sum() > 0 for p in model.parameters())
+
+
+def test_plain_net_is_that_of_the_mnist_example():
+    model = plain_net()
+    assert tuple(model(torch.randn(3, 1, 28, 28)).shape) == (3, 10)
+    assert sum(p.numel() for p in model.parameters()) == 1_199_882  # as the example has
+
+
+@pytest.mark.parametrize("widths", [(8, 64), (4,), (2, 3, 5)])
+def test_quick_net(widths):
+    model = quick_net(widths, hidden=7, dropout=0.0)
+    logits = model(torch.randn(3, 1, 28, 28))
+    assert tuple(logits.shape) == (3, 10)
+    logits.sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+    assert sum(isinstance(m, nn.MaxPool2d) for m in model) == len(widths)
+    assert model[4 * len(widths)].weight.shape[:2] == (7, widths[-1])
