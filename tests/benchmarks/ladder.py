@@ -194,10 +194,10 @@ def preset(name: str, seeds: int) -> dict:
     """Runs ``python -m helpers.train OUT --full --preset NAME``; returns what it told.
 
     ``seconds`` are those of reading and training, ``whole`` those of the command from start to end,
-    ``processor`` those that the cores worked for it.
+    ``worked`` those that the cores worked for it.
     """
     found: dict[str, list[float]] = {
-        name: [] for name in ("seconds", "test_accuracy", "whole", "processor")
+        name: [] for name in ("seconds", "test_accuracy", "whole", "worked")
     }
     for seed in range(seeds):
         with tempfile.TemporaryDirectory() as folder:
@@ -207,7 +207,7 @@ def preset(name: str, seeds: int) -> dict:
             after = os.times()
             found["whole"].append(time.perf_counter() - started)
             worked = after.children_user - before.children_user
-            found["processor"].append(worked + after.children_system - before.children_system)
+            found["worked"].append(worked + after.children_system - before.children_system)
             result = json.loads((Path(folder) / "result.json").read_text(encoding="utf-8"))
         found["seconds"].append(sum(result["seconds"].values()))
         found["test_accuracy"].append(result["test_accuracy"])
