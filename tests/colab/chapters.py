@@ -25,7 +25,9 @@ _pathlib.Path({path!r}).write_text(_json.dumps({{
     "helpers": _helpers.__file__,
     "prefix": _sys.prefix,
     "folder": [path.name for path in _pathlib.Path({folder!r}).iterdir()],
-    "installed": {{d.name.lower(): d.version for d in _metadata.distributions()}},
+    "installed": {{d.name.lower(): d.version for d in _metadata.distributions()
+                  # Whoever imports setuptools finds what it keeps for itself on the path, too.
+                  if "_vendor" not in str(d.locate_file(""))}},
     "imported": {{
         "torch": _torch.__version__,
         "torchvision": _torchvision.__version__,
