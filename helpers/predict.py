@@ -8,7 +8,6 @@ something given is wrong; then nothing is named.
 """
 
 import argparse
-import json
 import struct
 import sys
 import warnings
@@ -24,22 +23,14 @@ from torch import Tensor, nn
 
 from helpers.checkpoints import load_checkpoint
 from helpers.data import FASHION_CLASSES, fashion_mnist
-from helpers.networks import SmallAlexNet, conv_net, quick_net
+from helpers.networks import CLASSIFIERS, shipped
+from helpers.train import HELD_OUT
 
-SHIPPED = Path(__file__).parent / "assets" / "draw.safetensors"
 SIDE = 28
 LIGHT = 127  # a ground above this is light; not one of the 8,500 training images has such a ground
 NOISE = 20  # what differs less from the ground is ground
-HELD_OUT = 1500  # the last of the bundled training images: nothing was trained on them
 NEAREST = 100  # validation answers that a probability is compared with
 RARE = 0.02  # what fewer validation images show is not to be believed
-NETWORKS: dict[str, Callable[[], nn.Module]] = {
-    "linear": lambda: nn.Sequential(nn.Flatten(), nn.Linear(SIDE**2, len(FASHION_CLASSES))),
-    "alexnet": SmallAlexNet,
-    "convnet": conv_net,
-    "quick": quick_net,
-    "wide": lambda: quick_net((32, 64, 128), 256, 0.3),
-}
 
 
 class InputError(ValueError):
@@ -115,13 +106,13 @@ def load_network(path: Path | None = None) -> Network:
         raise InputError(f"--checkpoint {path}: {error}") from None
     settings = saved.get("settings")
     name = settings.get("model") if isinstance(settings, dict) else None
-    if name not in NETWORKS:
+    if name not in CLASSIFIERS:
         given = "no network's name" if name is None else f"a network {name!r}"
-        allowed = ", ".join(NETWORKS)
+        allowed = ", ".join(CLASSIFIERS)
         raise InputError(
             f"--checkpoint {path} holds {given}; it must be of helpers.train: {allowed}"
         )
-    module = NETWORKS[name]()
+    module = CLASSIFIERS[name]()
     try:
         module.load_state_dict(saved["model"])
     except (KeyError, RuntimeError, TypeError, AttributeError):
@@ -136,18 +127,9 @@ def load_network(path: Path | None = None) -> Network:
 
 
 def _shipped() -> Network:
-    from safetensors import safe_open
-
-    layers: list[nn.Module] = []
-    for ins, outs in ((1, 16), (16, 32), (32, 64)):
-        layers += [nn.Conv2d(ins, outs, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
-    module = nn.Sequential(*layers, nn.Flatten(), nn.Linear(576, len(FASHION_CLASSES)))
-    with safe_open(SHIPPED, "pt") as file:
-        card = json.loads(file.metadata()["card"])
-        module.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
-    network = Network(
-        module.eval(), lambda x: (x.float() / 255 - card["mean"]) / card["std"], "validation"
-    )
+    module, card = shipped.network()
+    mean, std = card["mean"], card["std"]
+    network = Network(module, lambda x: (x.float() / 255 - mean) / std, "validation")
     images, labels = fashion_mnist("train")
     network.measure(images[-HELD_OUT:], labels[-HELD_OUT:])
     return network

@@ -38,7 +38,7 @@ from helpers.checkpoints import load_checkpoint, save_checkpoint, set_random_sta
 from helpers.data import fashion_mnist
 from helpers.distributed import Ranks, joined, lost_another
 from helpers.files import write_atomically
-from helpers.networks import SmallAlexNet, conv_net, quick_net
+from helpers.networks import CLASSIFIERS
 
 HELD_OUT = 1500  # training images for validation, as in chapter 16
 FULL_HELD_OUT, FULL_TRAINED = 5000, 55_000  # with --full
@@ -135,18 +135,21 @@ def read_config(path: Path, parser: argparse.ArgumentParser) -> list[str]:
     return words
 
 
-def read_options(argv: Sequence[str] | None = None) -> argparse.Namespace:
+def read_options(
+    argv: Sequence[str] | None = None, parser: argparse.ArgumentParser | None = None
+) -> argparse.Namespace:
     """Returns the options of the command line and of the file that ``--config`` names.
 
     The file's options are put in front of the command line, so the command line wins.
 
     Args:
         argv: Arguments without the program's name; those of the process by default.
+        parser: Of a command with more options; by default that of :func:`build_parser`.
 
     Raises:
         SystemExit: An argument is wrong; the message names it and what is allowed.
     """
-    parser = build_parser()
+    parser = build_parser() if parser is None else parser
     argv = sys.argv[1:] if argv is None else list(argv)
     options = parser.parse_args(argv)
     if options.config is not None:
@@ -165,20 +168,21 @@ _share.__name__ = "number"
 
 
 def _parser() -> argparse.ArgumentParser:
-    """Returns the parser of chapter 19 with the options that chapter 30 adds."""
+    """Returns the parser of the whole command: chapter 19's, with what chapter 30 adds."""
     first = build_parser()
     parser = argparse.ArgumentParser(
         prog=first.prog, description=first.description, formatter_class=first.formatter_class,
         parents=[first], conflict_handler="resolve")  # fmt: skip
     add = parser.add_argument
-    add("--model", choices=["linear", "alexnet", "convnet", "quick", "wide"], default="alexnet",
-        help="network")  # fmt: skip
+    add("--model", choices=list(CLASSIFIERS), default="alexnet", help="network")
     add("--preset", choices=list(PRESETS), default="none",
         help="options of a recipe; the file and the command line win over them")  # fmt: skip
     add("--full", action=argparse.BooleanOptionalAction, default=False,
         help=f"all 60,000 images: --images is {FULL_TRAINED} unless given, and the test images are "
              "opened once, at the end")  # fmt: skip
-    add("--data", type=Path, help="folder of the original files, with --full")
+    # An empty default, as read_config takes an option without one for an unknown one.
+    add("--data", default="", metavar="FOLDER",
+        help="of the original files, with --full%(default)s")  # fmt: skip
     add("--download", action=argparse.BooleanOptionalAction, default=False,
         help="fetch original files that are missing, with --full")  # fmt: skip
     add("--label-smoothing", type=_share, default=0.0, help="share spread over all classes")
@@ -192,20 +196,18 @@ def _parser() -> argparse.ArgumentParser:
 def _options(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Returns the options of the preset, the file and the command line, the last one winning.
 
+    Args:
+        argv: Arguments without the program's name; those of the process by default.
+
     Raises:
         SystemExit: An argument is wrong; the message names it and what is allowed.
     """
     parser = _parser()
-    given = sys.argv[1:] if argv is None else list(argv)
-    options = parser.parse_args(given)
-    if options.config is not None:
-        given = [*read_config(options.config, parser), *given]
-        options = parser.parse_args(given)
-    words = [f"--images={FULL_TRAINED}"] if options.full else []
-    for name, value in PRESETS[options.preset].items():
-        flag = "--" + name.replace("_", "-")
-        words.append(flag if value is True else f"{flag}={value}")
-    options = parser.parse_args([*words, *given])
+    options = read_options(argv, parser)
+    if options.full:
+        parser.set_defaults(images=FULL_TRAINED)
+    parser.set_defaults(**PRESETS[options.preset])
+    options = read_options(argv, parser)
     for name in ("data", "download"):
         if getattr(options, name) and not options.full:
             parser.error(f"argument --{name}: goes with --full; the bundled images need no files")
@@ -277,10 +279,7 @@ def _interruptible(ranks: Ranks) -> Iterator[_Interrupt]:
 
 
 def _build(options: argparse.Namespace, steps: int, device: torch.device) -> tuple:
-    models = {"linear": lambda: nn.Sequential(nn.Flatten(), nn.Linear(784, 10)),
-              "alexnet": SmallAlexNet, "convnet": conv_net, "quick": quick_net,
-              "wide": lambda: quick_net((32, 64, 128), 256, 0.3)}  # fmt: skip
-    model = models[options.model]().to(device)
+    model = CLASSIFIERS[options.model]().to(device)
     if options.channels_last:
         model = model.to(memory_format=torch.channels_last)
     way = {"fused": True} if options.fused else {}
@@ -426,7 +425,7 @@ def _read(
         if turn == (ranks.rank == 0):
             try:
                 found = fashion_mnist(
-                    split, full=True, root=options.data, download=options.download
+                    split, full=True, root=options.data or None, download=options.download
                 )
             except (ValueError, OSError) as error:
                 what = str(error).partition(" Pass download=True")[0]
@@ -482,17 +481,25 @@ def _run(options: argparse.Namespace, ranks: Ranks) -> int:
                             settings=_settings(options), torchrun=_torchrun_id(),
                             seconds=seconds["training"])  # fmt: skip
 
+    def finite_total(summed: torch.Tensor, epoch: int) -> float:
+        total = ranks.total(summed.item())
+        if not math.isfinite(total):
+            raise _Ended(f"the loss is {total} in epoch {epoch + 1}: lower --lr", 1)
+        return total
+
     with _interruptible(ranks) as interrupt:
         for epoch in range(first, options.epochs):
             # Each epoch has its own generator, so that a resumed epoch has the same order.
             generator = torch.Generator().manual_seed(options.seed * 100_003 + epoch)
             order = torch.randperm(len(images), generator=generator).to(device)
             started, before = time.perf_counter(), seconds["training"]
+            # On the device, and read once: whoever reads a value waits for all that is queued.
+            summed = torch.tensor(total if ranks.rank == 0 else 0.0, dtype=torch.float64).to(device)
             for batch in range(done, batches):
-                # Each step ends with the value of the loss, so no device is still at work here.
-                seconds["training"] = before + time.perf_counter() - started
                 # Whoever was interrupted, all ranks end after the same batch.
                 if ranks.total(interrupt.requested):
+                    total = finite_total(summed, epoch)
+                    seconds["training"] = before + time.perf_counter() - started
                     save(epoch, batch)
                     raise _Ended(f"interrupted; saved to {path}; go on with --resume", 130)
                 whole = order[batch * options.batch_size : (batch + 1) * options.batch_size]
@@ -511,10 +518,8 @@ def _run(options: argparse.Namespace, ranks: Ranks) -> int:
                 (loss * ranks.size).backward()
                 optimizer.step()
                 schedule.step()
-                mean = ranks.total(loss.item())
-                total += mean * len(whole)
-                if not math.isfinite(total):
-                    raise _Ended(f"the loss is {mean} in epoch {epoch + 1}: lower --lr", 1)
+                summed += loss.detach().double() * len(whole)
+            total = finite_total(summed, epoch)
             seconds["training"] = before + time.perf_counter() - started
             accuracy = _accuracy(model, val_images, val_labels, ranks)
             history.append({"loss": total / len(images), "accuracy": accuracy})

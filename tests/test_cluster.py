@@ -17,7 +17,7 @@ import yaml
 from torch.distributed.run import get_args_parser
 
 from helpers.checkpoints import load_checkpoint
-from helpers.train import main, read_options
+from helpers.train import _options, main
 from tests.helpers.test_train_distributed import free_port
 from tests.notebooks import ROOT, read
 
@@ -30,7 +30,7 @@ def parsed(words):
     """Returns torchrun's options and the training command's from the words after torchrun."""
     torchrun = get_args_parser().parse_args(words)
     assert (torchrun.module, torchrun.training_script) == (True, "helpers.train")
-    return torchrun, read_options(torchrun.training_script_args)
+    return torchrun, _options(torchrun.training_script_args)
 
 
 def run_with_fakes(tmp_path, script, *words, **environment):

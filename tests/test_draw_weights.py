@@ -9,7 +9,8 @@ import torch
 from safetensors import safe_open
 
 from helpers.data import FASHION_CLASSES, fashion_mnist
-from helpers.predict import SHIPPED, load_network
+from helpers.networks import shipped
+from helpers.predict import load_network
 from tests.notebooks import ROOT, code_cells
 
 tool = runpy.run_path(str(ROOT / "book" / "tools" / "draw_weights.py"))
@@ -30,12 +31,12 @@ def test_the_file_says_what_it_is():
     (cell,) = [cell for cell in code_cells(CHAPTER) if "\nsave_file(small" in cell.source]
     names = {"MEAN": 0.286, "STD": 0.353, "FASHION_CLASSES": FASHION_CLASSES}
     exec(cell.source.partition("save_file(")[0], names)
-    with safe_open(SHIPPED, "pt") as file:
+    with safe_open(shipped.PATH, "pt") as file:
         assert json.loads(file.metadata()["card"]) == json.loads(json.dumps(names["card"]))
         tensors = [file.get_tensor(name) for name in file.keys()]  # noqa: SIM118
     assert sum(tensor.numel() for tensor in tensors) == 29_066
     assert {tensor.dtype for tensor in tensors} == {torch.float32}
-    licence = SHIPPED.with_suffix(".LICENSE").read_text(encoding="utf-8")
+    licence = shipped.PATH.with_suffix(".LICENSE").read_text(encoding="utf-8")
     assert "MIT License" in licence and "Fashion-MNIST" in licence
 
 

@@ -16,9 +16,9 @@ from nbclient import NotebookClient
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from book import notebooks
 from helpers.files import write_atomically
+from helpers.networks import shipped
 
 CHAPTER = notebooks.FOLDER / "32_shipping.ipynb"
-TARGET = notebooks.ROOT / "helpers" / "assets" / "draw.safetensors"
 
 
 def cells(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
@@ -35,7 +35,7 @@ def cells(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
 
 
 def main() -> None:
-    target = Path(sys.argv[1]) if len(sys.argv) > 1 else TARGET
+    target = Path(sys.argv[1]) if len(sys.argv) > 1 else shipped.PATH
     chosen = cells(notebooks.read(CHAPTER))
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "weights"

@@ -7,22 +7,17 @@ shows, and computed in float64, so that every processor stores the same text.
 import base64
 import html as markup
 import itertools
-import json
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.optim import lr_scheduler as schedulers
 
 from helpers.data import FASHION_CLASSES, fashion_mnist
-
-WEIGHTS = Path(__file__).parents[1] / "assets" / "draw.safetensors"
+from helpers.networks import shipped
 
 EMBER, BLUE, GREEN, VIOLET = "#d9480f", "#2b7fd4", "#2a9461", "#9c5bd6"
 
@@ -616,7 +611,7 @@ def _garments() -> tuple[Tensor, list[int]]:
 def _draw_data() -> dict[str, Any]:
     garments, places = _garments()
     return {
-        "weights": base64.b64encode(WEIGHTS.read_bytes()).decode(),
+        "weights": base64.b64encode(shipped.PATH.read_bytes()).decode(),
         "pictures": base64.b64encode(garments.numpy().tobytes()).decode(),
         "places": places,
         "names": FASHION_CLASSES,
@@ -634,14 +629,10 @@ def _draw(picture: str, width: int, ink: float, strokes: list[list[float]]) -> t
         t = (((column - x1) * dx + (row - y1) * dy) / max(dx * dx + dy * dy, 1e-9)).clamp(0, 1)
         away = ((column - x1 - t * dx) ** 2 + (row - y1 - t * dy) ** 2).sqrt()
         x = x + (wide / 2 + 0.5 - away).clamp(0, 1) * (shade - x)
-    with safe_open(WEIGHTS, "pt") as file:
-        card = json.loads(file.metadata()["card"])
-        w = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    module, card = shipped.network()
     y = ((x / 255 - card["mean"]) / card["std"]).float().reshape(1, 1, 28, 28)
-    for name in ("0", "3", "6"):
-        y = functional.conv2d(y, w[f"{name}.weight"], w[f"{name}.bias"], padding=1)
-        y = functional.max_pool2d(y.relu(), 2)
-    p = functional.linear(y.flatten(1), w["10.weight"], w["10.bias"]).softmax(dim=1)[0]
+    with torch.no_grad():
+        p = module(y).softmax(dim=1)[0]
     order = p.argsort(descending=True).tolist()
     parts = ['<rect width="140" height="140" fill="#000"/>', *_pixels(x, 5)]
     for line, i in enumerate(order[:5]):

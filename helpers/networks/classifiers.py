@@ -158,3 +158,16 @@ def quick_net(
     layers += [nn.Conv2d(channels, hidden, side, bias=False), nn.BatchNorm2d(hidden), nn.ReLU()]
     layers += [nn.Flatten(), nn.Dropout(dropout), nn.Linear(hidden, 10)]
     return nn.Sequential(*layers)
+
+
+CLASSIFIERS: dict[str, Callable[[], nn.Module]] = {
+    "linear": lambda: nn.Sequential(nn.Flatten(), nn.Linear(784, 10)),
+    "alexnet": SmallAlexNet,
+    "convnet": conv_net,
+    "quick": quick_net,
+    "wide": lambda: quick_net((32, 64, 128), 256, 0.3),
+}
+"""The networks that ``helpers.train`` trains and ``helpers.predict`` asks, by their option's name.
+
+Each takes images of shape (N, 1, 28, 28) and gives logits of shape (N, 10).
+"""

@@ -16,7 +16,7 @@ from PIL import Image
 from helpers import predict, train
 from helpers.checkpoints import save_checkpoint
 from helpers.data import FASHION_CLASSES, fashion_mnist
-from helpers.networks import conv_net
+from helpers.networks import CLASSIFIERS, conv_net
 
 IMAGES, LABELS = fashion_mnist("test")
 # The first of two classes that are easy to tell.
@@ -284,10 +284,10 @@ def test_every_network_of_the_training_command_is_known(capsys):
     with pytest.raises(SystemExit):
         train.main(["--help"])
     (names,) = set(re.findall(r"--model \{([a-z,]+)\}", capsys.readouterr().out))
-    assert names.split(",") == list(predict.NETWORKS)
+    assert names.split(",") == list(CLASSIFIERS)
 
 
-@pytest.mark.parametrize("name", sorted(predict.NETWORKS))
+@pytest.mark.parametrize("name", sorted(CLASSIFIERS))
 def test_a_network_of_the_training_command_is_read(name, tmp_path):
     words = [str(tmp_path), f"--model={name}", "--images=64", "--epochs=1", "--device=cpu"]
     assert train.main(words) == 0

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from helpers.checkpoints import load_checkpoint, save_checkpoint
 from helpers.data import fashion_mnist
@@ -244,3 +245,20 @@ def test_a_checkpoint_is_read_on_the_cpu_whatever_the_device(tmp_path, monkeypat
     monkeypatch.setattr(torch, "load", watched)
     assert main([str(tmp_path), *SHORT, "--resume"]) == 0
     assert asked == ["cpu"]
+
+
+def test_no_step_waits_for_the_value_of_its_loss(tmp_path):
+    class Waits(TorchDispatchMode):
+        count = 0
+
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            self.count += function.name() == "aten::_local_scalar_dense"
+            return function(*args, **(kwargs or {}))
+
+    found = []
+    for images in (320, 640):
+        words = ["--model=linear", "--optimizer=sgd", "--epochs=1", "--device=cpu"]
+        with Waits() as waits:
+            assert main([str(tmp_path / str(images)), *words, f"--images={images}"]) == 0
+        found.append(waits.count)
+    assert found[0] == found[1] > 0

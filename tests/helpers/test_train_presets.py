@@ -55,6 +55,15 @@ def test_a_file_may_name_the_preset_and_the_command_line_take_it_back(tmp_path):
     assert (options.model, options.images, options.label_smoothing) == ("alexnet", 8500, 0.2)
 
 
+def test_a_file_may_name_the_folder_of_the_original_files(tmp_path):
+    config = tmp_path / "config.json"
+    config.write_text('{"full": true, "data": "somewhere"}')
+    assert _options(["out", "--config", str(config)]).data == "somewhere"
+    config.write_text('{"folder": "somewhere"}')
+    with pytest.raises(SystemExit):
+        _options(["out", "--config", str(config)])
+
+
 def test_full_means_all_images_unless_their_number_is_given():
     assert _options(["out"]).images == 8500
     assert _options(["out", "--full"]).images == 55_000

@@ -7,18 +7,17 @@ import json
 import math
 import random
 import re
-from pathlib import Path
 
 import pytest
 import torch
 from playwright.sync_api import expect
-from safetensors.torch import load_file
 from torch import nn
 from torch.optim import lr_scheduler
 from torchvision import ops
 
 from helpers import explorers
 from helpers.data import FASHION_CLASSES, fashion_mnist
+from helpers.networks import shipped
 from tests.site.browsing import SITE
 from tests.site.conftest import PATIENCE
 
@@ -522,19 +521,6 @@ def attention(at, temperature, turn, rotary, mask, tokens):
     }
 
 
-FILE = Path(explorers.__file__).parents[1] / "assets" / "draw.safetensors"
-
-
-def garment_net():
-    """Returns the network whose weights the explorer draw reads, as modules."""
-    layers = []
-    for outs, ins in ((16, 1), (32, 16), (64, 32)):
-        layers += [nn.Conv2d(ins, outs, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
-    net = nn.Sequential(*layers, nn.Flatten(), nn.Linear(576, 10))
-    net.load_state_dict(load_file(FILE))
-    return net.eval()
-
-
 def prepared(pixels):
     return ((pixels / 255 - 0.286) / 0.353).float()
 
@@ -552,7 +538,7 @@ def draw_garment(picture, width, ink, strokes):
         away = (place - start - t[:, None] * way).norm(dim=1).reshape(28, 28)
         pixels = pixels.lerp(torch.full_like(pixels, shade), (wide / 2 + 0.5 - away).clamp(0, 1))
     with torch.no_grad():
-        logits = garment_net()(prepared(pixels)[None, None])[0]
+        logits = shipped.network()[0](prepared(pixels)[None, None])[0]
     p = logits.double().softmax(dim=0)
     return {"pixels": pixels.reshape(-1).tolist(), "logits": logits.tolist(), "p": p.tolist(),
             "order": p.argsort(descending=True).tolist()}  # fmt: skip
@@ -944,7 +930,7 @@ def test_the_page_gives_the_logits_of_all_test_images(open_page, browser, how):
     page.wait_for_function("window.executedExplorers?.draw")
     shown = torch.tensor(page.evaluate(LOGITS, base64.b64encode(images.numpy().tobytes()).decode()))
     with torch.no_grad():
-        true = garment_net()(prepared(images))
+        true = shipped.network()[0](prepared(images))
     assert shown.shape == (2000, 10)
     assert (shown - true).abs().max() < 1e-4
     assert true.std() > 1, "logits that differ"
