@@ -17,7 +17,10 @@ from sphinx.util.docutils import SphinxDirective
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-SCRIPTS = Path(__file__).parents[2] / "helpers" / "assets" / "explorers"
+HELPERS = Path(__file__).parents[2] / "helpers"
+SCRIPTS = HELPERS / "assets" / "explorers"
+# What explorers' data are made of, by PyTorch: a build that finds them made does not import it.
+SOURCES = ("explorers/*.py", "assets/*.safetensors", "assets/*.npz")
 ELEMENT = re.compile(r"<explorer-([a-z]+) ")
 SHARED = "explorer"
 
@@ -44,8 +47,16 @@ def copy_scripts(app: Sphinx) -> None:
     if app.builder.name == "html":
         target = Path(app.outdir, "_static", "explorers")
         shutil.copytree(SCRIPTS, target, dirs_exist_ok=True)
-        for name, text in data().items():
-            (target / name).write_text(text, encoding="utf-8")
+        if not has_data(target):
+            for name, text in data().items():
+                (target / name).write_text(text, encoding="utf-8")
+
+
+def has_data(folder: Path) -> bool:
+    """Tells whether a site's folder holds the explorers' data, newer than what they are made of."""
+    made = [path.stat().st_mtime for path in folder.glob("*.data.js")]
+    newest = max(path.stat().st_mtime for source in SOURCES for path in HELPERS.glob(source))
+    return bool(made) and min(made) > newest
 
 
 def data() -> dict[str, str]:
@@ -73,12 +84,9 @@ def load_scripts(
 def pages_to_write(app: Sphinx, env, added: set[str], changed: set[str], removed: set[str]) -> list:
     """Returns the pages whose explorers' scripts have changed: a page names a script's checksum."""
     site = Path(app.outdir, "_static", "explorers")
-    same = all(
+    same = has_data(site) and all(
         (site / path.name).is_file() and (site / path.name).read_bytes() == path.read_bytes()
         for path in SCRIPTS.iterdir()
-    ) and all(
-        (site / name).is_file() and (site / name).read_text(encoding="utf-8") == text
-        for name, text in data().items()
     )
     if same:
         return []

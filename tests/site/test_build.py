@@ -1,5 +1,6 @@
 """What the extensions of the build do themselves: links in code, pictures, large pages."""
 
+import os
 import re
 from importlib import import_module
 
@@ -117,3 +118,48 @@ def test_a_large_page_keeps_its_words_and_its_keywords(extension, tmp_path):
     assert '<span class="mi">1</span>' in small and "three" in small
     assert large.startswith('<div id="jb-print-toc"><nav><ul class="nav"><li><a>two</a></li></ul>')
     assert large.endswith('<span class="k">for</span> 1<code>a</code>')
+
+
+def test_what_a_name_leads_to_is_looked_up_once_for_all_builds(extension, tmp_path):
+    code_links = extension("code_links")
+    path, looked_up = tmp_path / "locations.json", []
+
+    def look_up(name, inventory):
+        looked_up.append(name.code_str)
+        if name.code_str == "lost":
+            raise code_links.resolve.CouldNotResolve
+        return f"torch.{name.code_str}"
+
+    def find(locations, code):
+        try:
+            return locations(name(code, 1, None), {}, look_up)
+        except code_links.resolve.CouldNotResolve:
+            return None
+
+    first = code_links.Locations(path, "one version")
+    for code, expected in (("eye", "torch.eye"), ("lost", None), ("eye", "torch.eye")):
+        assert find(first, code) == expected
+    first.save(None, None)
+    second = code_links.Locations(path, "one version")
+    assert [find(second, code) for code in ("lost", "eye")] == [None, "torch.eye"]
+    assert looked_up == ["eye", "lost"]
+    assert find(code_links.Locations(path, "another version"), "eye") == "torch.eye"
+    assert looked_up == ["eye", "lost", "eye"]
+
+
+def test_explorers_data_are_made_again_where_they_are_older_than_their_sources(
+    extension, tmp_path, monkeypatch
+):
+    explorers = extension("explorers")
+    monkeypatch.setattr(explorers, "HELPERS", tmp_path)
+    (tmp_path / "assets").mkdir()
+    site = tmp_path / "site"
+    site.mkdir()
+    source, made = tmp_path / "assets" / "draw.safetensors", site / "draw.data.js"
+    source.touch()
+    assert not explorers.has_data(site)
+    made.touch()
+    os.utime(source, (100, 100))
+    for seconds, expected in ((200, True), (50, False)):
+        os.utime(made, (seconds, seconds))
+        assert explorers.has_data(site) is expected
