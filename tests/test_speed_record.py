@@ -21,7 +21,7 @@ def record():
 
 
 def test_every_part_says_where_and_when_it_was_measured(record):
-    assert set(record) == set(ladder.PARTS)
+    assert set(record) == {*ladder.PARTS, *ladder.NAMED}
     assert all(set(part) > MACHINE for part in record.values())
 
 
@@ -91,12 +91,14 @@ def test_a_part_that_is_measured_again_leaves_the_others(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["quick"], "no part quick; there are: ladder, fast, good, variants, fit"),
+        (["quick"], "no part quick; there are: ladder, fast, good, variants, fit, gpu"),
+        (["gpu"], "part gpu: there is no CUDA device"),
         (["--middle", "3", "--seeds", "2"], "--middle must be from 1 to --seeds, got 3"),
         (["--clock", "sand"], "invalid choice: 'sand'"),
     ],
 )
-def test_a_wrong_word_is_named(capsys, words, told):
+def test_a_wrong_word_is_named(capsys, monkeypatch, words, told):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(SystemExit) as caught:
         ladder.main(words)
     assert caught.value.code == 2
@@ -116,6 +118,27 @@ def test_the_presets_reach_what_they_promise(record):
     assert statistics.median(record["fast"]["test_accuracy"]) >= 0.9
     assert statistics.median(record["fast"]["seconds"]) <= 12
     assert min(record["good"]["test_accuracy"]) >= 0.935
+
+
+def test_the_part_of_a_gpu_holds_what_was_measured_on_it(monkeypatch, tmp_path):
+    asked = []
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "a GPU")
+    monkeypatch.setattr(ladder, "preset", lambda name, seeds: {"seconds": [float(seeds)]})
+    monkeypatch.setattr(ladder, "variants", lambda device: asked.append(device) or {"as it is": 1})
+    monkeypatch.setattr(ladder, "asking", lambda: {"asked": 0.1, "there": 2.0})
+    path = tmp_path / "speed.json"
+    ladder.measure(["gpu"], 3, 1, path=path)
+    found = json.loads(path.read_text())["gpu"]
+    assert found["device"] == "a GPU" and asked == ["cuda"]
+    assert found["fast"] == {"seconds": [3.0]} and found["good"] == {"seconds": [1.0]}
+
+
+def test_on_the_gpu_the_presets_are_as_accurate_and_asking_is_not_the_work(record):
+    told = record["gpu"]
+    assert told["device"] != "CPU"
+    assert statistics.median(told["fast"]["test_accuracy"]) >= 0.9
+    assert min(told["good"]["test_accuracy"]) >= 0.935
+    assert told["asking"]["there"] > 10 * told["asking"]["asked"]
 
 
 def test_fit_costs_at_most_one_percent(record):

@@ -8,9 +8,11 @@ Usage: python -m tests.benchmarks.ladder [PART ...] [--seeds 5] [--middle 2] [--
 
 The parts are ``ladder``, ``fast`` and ``good`` (the presets, as commands), ``variants`` (bfloat16
 and torch.compile) and ``fit`` (helpers.fit against a bare loop). All take about 40 minutes on two
-cores that do nothing else, and want the original files of Fashion-MNIST. The record is
-``helpers/assets/speed.json``, which the chapter reads. Where the cores do other things as well,
-``--clock processor`` counts the seconds that they worked for the ladder; the record says which.
+cores that do nothing else, and want the original files of Fashion-MNIST. ``gpu``, which has to be
+named, measures the presets and the variants on a GPU, and how long asking for work takes there.
+The record is ``helpers/assets/speed.json``, which the chapter reads. Where the cores do other
+things as well, ``--clock processor`` counts the seconds that they worked for the ladder; the record
+says which.
 """
 
 import argparse
@@ -214,18 +216,19 @@ def preset(name: str, seeds: int) -> dict:
     return {name: [round(value, 4) for value in values] for name, values in found.items()}
 
 
-def variants() -> dict[str, float | str]:
+def variants(device: str = "cpu") -> dict[str, float | str]:
     """Returns images per second of the last rung's step in other ways, as ratios to it."""
     images, labels = fashion_mnist("train")
-    images, labels = images[: FAST["batch_size"]].float() / 255, labels[: FAST["batch_size"]]
+    images = images[: FAST["batch_size"]].to(device).float() / 255
+    labels = labels[: FAST["batch_size"]].to(device)
 
     def step(*, half: bool = False, compiled: bool = False) -> Callable[[], None]:
-        model = quick_net().to(memory_format=torch.channels_last)
+        model = quick_net().to(device, memory_format=torch.channels_last)
         optimizer = torch.optim.AdamW(model.parameters(), fused=True)
         forward = torch.compile(model) if compiled else model
 
         def run() -> None:
-            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
+            with torch.autocast(device, dtype=torch.bfloat16, enabled=half):
                 loss = F.cross_entropy(forward(images), labels)
             optimizer.zero_grad()
             loss.backward()
@@ -245,11 +248,41 @@ def variants() -> dict[str, float | str]:
             del ways[name], seconds[name]
     for _ in range(15):
         for name, run in ways.items():
+            _wait(device)
             started = time.perf_counter()
             run()
+            _wait(device)
             seconds[name].append(time.perf_counter() - started)
     plain = statistics.median(seconds["as it is"])
     return {n: round(plain / statistics.median(s), 2) for n, s in seconds.items()} | failed
+
+
+def _wait(device: str) -> None:
+    if device == "cuda":
+        torch.cuda.synchronize()
+
+
+def asking(calls: int = 20, size: int = 8192) -> dict[str, float | int]:
+    """Returns the seconds of asking a GPU for matrix products, and those until they are there."""
+    a = torch.randn(size, size, device="cuda")
+    a @ a
+    _wait("cuda")
+    started = time.perf_counter()
+    for _ in range(calls):
+        a @ a
+    asked = time.perf_counter() - started
+    _wait("cuda")
+    return {"calls": calls, "size": size, "asked": asked, "there": time.perf_counter() - started}
+
+
+def gpu(seeds: int) -> dict:
+    """Returns what the presets, the variants and asking take on the GPU of this machine."""
+    return {
+        "fast": preset("fast", seeds),
+        "good": preset("good", 1),
+        "ratios": variants("cuda"),
+        "asking": asking(),
+    }
 
 
 def fit_against_bare() -> dict:
@@ -273,13 +306,13 @@ def processor() -> str:
         return platform.processor() or platform.machine()
 
 
-def machine() -> dict:
+def machine(device: str = "CPU") -> dict:
     """Returns what a record must say of where and when it was measured."""
     return {
         "date": datetime.date.today().isoformat(),
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "device": "CPU",
+        "device": device,
         "processor": processor(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
@@ -293,7 +326,8 @@ def measure(
 
     def keep(part: str, found: dict) -> None:
         record = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        record[part] = machine() | found
+        device = torch.cuda.get_device_name() if part == "gpu" else "CPU"
+        record[part] = machine(device) | found
         write_atomically(path, (json.dumps(record, indent=1) + "\n").encode())
 
     for part in parts:
@@ -303,22 +337,29 @@ def measure(
             keep(part, {"ratios": variants()})
         elif part == "fit":
             keep(part, {"ratios": fit_against_bare()})
+        elif part == "gpu":
+            keep(part, gpu(seeds))
         else:
             keep(part, preset(part, seeds if part == "fast" else 1))
 
 
 PARTS = ["ladder", "fast", "good", "variants", "fit"]
+NAMED = ["gpu"]  # measured only where somebody asks for it
 
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; all by default")
-    parser.add_argument("--seeds", type=int, default=5, help="of the first and the last rung")
+    parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}, all by default; gpu")
+    parser.add_argument(
+        "--seeds", type=int, default=5, help="of the first and the last rung, and of fast"
+    )
     parser.add_argument("--middle", type=int, default=2, help="seeds of the rungs between them")
     parser.add_argument("--clock", choices=list(CLOCKS), default="wall", help="of the ladder")
     options = parser.parse_args(argv)
-    if unknown := [part for part in options.parts if part not in PARTS]:
-        parser.error(f"no part {', '.join(unknown)}; there are: {', '.join(PARTS)}")
+    if unknown := [part for part in options.parts if part not in PARTS + NAMED]:
+        parser.error(f"no part {', '.join(unknown)}; there are: {', '.join(PARTS + NAMED)}")
+    if "gpu" in options.parts and not torch.cuda.is_available():
+        parser.error("part gpu: there is no CUDA device")
     if not 1 <= options.middle <= options.seeds:
         parser.error(f"--middle must be from 1 to --seeds, got {options.middle}")
     measure(options.parts or PARTS, options.seeds, options.middle, options.clock)
