@@ -140,6 +140,7 @@ def heatmap(
     *,
     annotate: str | None = None,
     cmap: str = "magma",
+    limits: tuple[float, float] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Draws a matrix as coloured cells.
@@ -148,6 +149,7 @@ def heatmap(
         values: Shape (rows, columns); nan is left blank.
         annotate: Format of the number written in each cell, such as ``".2f"``; None writes none.
         cmap: Name of a Matplotlib colour map.
+        limits: Values of the map's two ends; the smallest and the largest value by default.
         ax: Axes to draw on; new ones by default.
 
     Returns:
@@ -160,7 +162,8 @@ def heatmap(
     if matrix.ndim != 2:
         raise ValueError(f"values must have shape (rows, columns), got {matrix.shape}")
     ax = ax or plt.subplots()[1]
-    picture = ax.imshow(matrix, cmap=cmap)
+    low, high = limits or (None, None)
+    picture = ax.imshow(matrix, cmap=cmap, vmin=low, vmax=high)
     ax.grid(False)
     if annotate is not None:
         for (row, column), value in np.ndenumerate(matrix):
@@ -198,7 +201,8 @@ def confusion_matrix(
     if (totals == 0).any():
         raise ValueError("counts must have at least one sample in every row")
     ax = ax or plt.subplots(figsize=(6.2, 5.4))[1]
-    heatmap(counts / totals, annotate=".2f", cmap="Oranges", ax=ax)
+    # Only the lighter part of the map: every number stands in black, whatever its share is.
+    heatmap(counts / totals, annotate=".2f", cmap="Oranges", limits=(0, 1.8), ax=ax)
     ax.set_xticks(range(len(classes)), classes, rotation=45, ha="right")
     ax.set_yticks(range(len(classes)), classes)
     ax.set(xlabel="predicted class", ylabel="true class")

@@ -91,8 +91,9 @@ def test_a_part_that_is_measured_again_leaves_the_others(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["quick"], "no part quick; there are: ladder, fast, good, variants, fit, gpu"),
+        (["quick"], "no part quick; there are: ladder, fast, good, variants, fit, gpu, gpu_steps"),
         (["gpu"], "part gpu: there is no CUDA device"),
+        (["fit", "gpu_steps"], "part gpu_steps: there is no CUDA device"),
         (["--middle", "3", "--seeds", "2"], "--middle must be from 1 to --seeds, got 3"),
         (["--clock", "sand"], "invalid choice: 'sand'"),
     ],
@@ -120,25 +121,33 @@ def test_the_presets_reach_what_they_promise(record):
     assert min(record["good"]["test_accuracy"]) >= 0.935
 
 
-def test_the_part_of_a_gpu_holds_what_was_measured_on_it(monkeypatch, tmp_path):
+def test_the_parts_of_a_gpu_hold_what_was_measured_on_it(monkeypatch, tmp_path):
     asked = []
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "a GPU")
     monkeypatch.setattr(ladder, "preset", lambda name, seeds: {"seconds": [float(seeds)]})
-    monkeypatch.setattr(ladder, "variants", lambda device: asked.append(device) or {"as it is": 1})
+    monkeypatch.setattr(ladder, "rates", lambda *where: asked.append(where) or {"as it is": 1})
     monkeypatch.setattr(ladder, "asking", lambda: {"asked": 0.1, "there": 2.0})
     path = tmp_path / "speed.json"
-    ladder.measure(["gpu"], 3, 1, path=path)
-    found = json.loads(path.read_text())["gpu"]
-    assert found["device"] == "a GPU" and asked == ["cuda"]
-    assert found["fast"] == {"seconds": [3.0]} and found["good"] == {"seconds": [1.0]}
+    ladder.measure(["gpu", "gpu_steps"], 3, 1, path=path)
+    presets, steps = json.loads(path.read_text()).values()
+    assert presets["device"] == steps["device"] == "a GPU"
+    assert presets["fast"] == {"seconds": [3.0]} and presets["good"] == {"seconds": [1.0]}
+    assert asked == [("cuda", ladder.FAST["batch_size"]), ("cuda", 8192)]
+    assert steps["asking"] == {"asked": 0.1, "there": 2.0}
 
 
 def test_on_the_gpu_the_presets_are_as_accurate_and_asking_is_not_the_work(record):
-    told = record["gpu"]
-    assert told["device"] != "CPU"
+    told, steps = record["gpu"], record["gpu_steps"]
+    assert told["device"] == steps["device"] != "CPU"
     assert statistics.median(told["fast"]["test_accuracy"]) >= 0.9
     assert min(told["good"]["test_accuracy"]) >= 0.935
-    assert told["asking"]["there"] > 10 * told["asking"]["asked"]
+    assert steps["asking"]["there"] > 10 * steps["asking"]["asked"]
+
+
+def test_variants_are_ratios_to_the_step_as_it_is(monkeypatch):
+    found = {"as it is": 200, "bfloat16": 300, "torch.compile": "RuntimeError: no compiler"}
+    monkeypatch.setattr(ladder, "rates", lambda: found)
+    assert ladder.variants() == {**found, "as it is": 1.0, "bfloat16": 1.5}
 
 
 def test_fit_costs_at_most_one_percent(record):

@@ -8,11 +8,11 @@ Usage: python -m tests.benchmarks.ladder [PART ...] [--seeds 5] [--middle 2] [--
 
 The parts are ``ladder``, ``fast`` and ``good`` (the presets, as commands), ``variants`` (bfloat16
 and torch.compile) and ``fit`` (helpers.fit against a bare loop). All take about 40 minutes on two
-cores that do nothing else, and want the original files of Fashion-MNIST. ``gpu``, which has to be
-named, measures the presets and the variants on a GPU, and how long asking for work takes there.
-The record is ``helpers/assets/speed.json``, which the chapter reads. Where the cores do other
-things as well, ``--clock processor`` counts the seconds that they worked for the ladder; the record
-says which.
+cores that do nothing else, and want the original files of Fashion-MNIST. Two more have to be named:
+``gpu``, the presets on a GPU, and ``gpu_steps``, its images per second and what asking it for work
+takes. The record is ``helpers/assets/speed.json``, which the chapter reads. Where the cores do
+other things as well, ``--clock processor`` counts the seconds that they worked for the ladder; the
+record says which.
 """
 
 import argparse
@@ -216,11 +216,11 @@ def preset(name: str, seeds: int) -> dict:
     return {name: [round(value, 4) for value in values] for name, values in found.items()}
 
 
-def variants(device: str = "cpu") -> dict[str, float | str]:
-    """Returns images per second of the last rung's step in other ways, as ratios to it."""
+def rates(device: str = "cpu", batch: int = FAST["batch_size"]) -> dict[str, float | str]:
+    """Returns images per second of the last rung's step as it is, in bfloat16 and compiled."""
     images, labels = fashion_mnist("train")
-    images = images[: FAST["batch_size"]].to(device).float() / 255
-    labels = labels[: FAST["batch_size"]].to(device)
+    images = (images[:batch].float() / 255).to(device)
+    labels = labels[:batch].to(device)
 
     def step(*, half: bool = False, compiled: bool = False) -> Callable[[], None]:
         model = quick_net().to(device, memory_format=torch.channels_last)
@@ -253,8 +253,16 @@ def variants(device: str = "cpu") -> dict[str, float | str]:
             run()
             _wait(device)
             seconds[name].append(time.perf_counter() - started)
-    plain = statistics.median(seconds["as it is"])
-    return {n: round(plain / statistics.median(s), 2) for n, s in seconds.items()} | failed
+    return {name: round(batch / statistics.median(s)) for name, s in seconds.items()} | failed
+
+
+def variants() -> dict[str, float | str]:
+    """Returns images per second in other ways, as ratios to those of the step as it is."""
+    found = rates()
+    return {
+        name: rate if isinstance(rate, str) else round(rate / found["as it is"], 2)
+        for name, rate in found.items()
+    }
 
 
 def _wait(device: str) -> None:
@@ -275,12 +283,11 @@ def asking(calls: int = 20, size: int = 8192) -> dict[str, float | int]:
     return {"calls": calls, "size": size, "asked": asked, "there": time.perf_counter() - started}
 
 
-def gpu(seeds: int) -> dict:
-    """Returns what the presets, the variants and asking take on the GPU of this machine."""
+def gpu_steps() -> dict:
+    """Returns images per second on a GPU, for two sizes of batch, and what asking it takes."""
+    batches = (FAST["batch_size"], 8192)
     return {
-        "fast": preset("fast", seeds),
-        "good": preset("good", 1),
-        "ratios": variants("cuda"),
+        "images_per_second": {str(batch): rates("cuda", batch) for batch in batches},
         "asking": asking(),
     }
 
@@ -326,7 +333,7 @@ def measure(
 
     def keep(part: str, found: dict) -> None:
         record = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        device = torch.cuda.get_device_name() if part == "gpu" else "CPU"
+        device = torch.cuda.get_device_name() if part in NAMED else "CPU"
         record[part] = machine(device) | found
         write_atomically(path, (json.dumps(record, indent=1) + "\n").encode())
 
@@ -338,18 +345,22 @@ def measure(
         elif part == "fit":
             keep(part, {"ratios": fit_against_bare()})
         elif part == "gpu":
-            keep(part, gpu(seeds))
+            keep(part, {"fast": preset("fast", seeds), "good": preset("good", 1)})
+        elif part == "gpu_steps":
+            keep(part, gpu_steps())
         else:
             keep(part, preset(part, seeds if part == "fast" else 1))
 
 
 PARTS = ["ladder", "fast", "good", "variants", "fit"]
-NAMED = ["gpu"]  # measured only where somebody asks for it
+NAMED = ["gpu", "gpu_steps"]  # measured only where somebody asks for them
 
 
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}, all by default; gpu")
+    parser.add_argument(
+        "parts", nargs="*", help=f"of {', '.join(PARTS)}, all by default; {', '.join(NAMED)}"
+    )
     parser.add_argument(
         "--seeds", type=int, default=5, help="of the first and the last rung, and of fast"
     )
@@ -358,8 +369,9 @@ def main(argv: list[str] | None = None) -> None:
     options = parser.parse_args(argv)
     if unknown := [part for part in options.parts if part not in PARTS + NAMED]:
         parser.error(f"no part {', '.join(unknown)}; there are: {', '.join(PARTS + NAMED)}")
-    if "gpu" in options.parts and not torch.cuda.is_available():
-        parser.error("part gpu: there is no CUDA device")
+    named = [part for part in options.parts if part in NAMED]
+    if named and not torch.cuda.is_available():
+        parser.error(f"part {named[0]}: there is no CUDA device")
     if not 1 <= options.middle <= options.seeds:
         parser.error(f"--middle must be from 1 to --seeds, got {options.middle}")
     measure(options.parts or PARTS, options.seeds, options.middle, options.clock)

@@ -178,6 +178,18 @@ def test_heatmap_writes_the_numbers():
     assert ax.texts[0].get_color() == "white" and ax.texts[1].get_color() == "black"
 
 
+def test_confusion_matrix_writes_every_number_in_black():
+    counts = torch.tensor([[100, 0], [38, 62]])
+    ax = plotting.confusion_matrix(counts, ["cat", "dog"])
+    assert {text.get_color() for text in ax.texts} == {"black"}
+
+
+def test_heatmap_takes_the_values_of_its_colours_ends():
+    matrix = torch.tensor([[0.0, 1.0]])
+    assert plotting.heatmap(matrix).images[0].get_clim() == (0, 1)
+    assert plotting.heatmap(matrix, limits=(-1, 3)).images[0].get_clim() == (-1, 3)
+
+
 def test_confusion_matrix_shows_shares_of_the_true_class():
     ax = plotting.confusion_matrix(torch.tensor([[3, 1], [0, 2]]), ["cat", "dog"])
     assert [text.get_text() for text in ax.texts] == ["0.75", "0.25", "0.00", "1.00"]

@@ -2,8 +2,9 @@
 
 Run by hand: ``python -m tests.platforms``, or with the names of conditions. "Colab's versions" is
 run by the Python of an environment that has what ``colab.txt`` lists: ``make platforms`` makes it,
-in ``.venv-colab``, with the Python that COLAB_PYTHON names (python3.13). The record is
-``book/results/platforms.json``; the book's page *How to use this book* shows it.
+in ``.venv-colab``, with the Python that COLAB_PYTHON names (python3.13). "eight workers" is for a
+machine with a GPU, and some sixteen cores beside it. The record is ``book/results/platforms.json``;
+the book's page *How to use this book* shows it.
 
 Linux only: ``unshare`` makes the machine without a network and the home that nobody can write to.
 """
@@ -44,6 +45,8 @@ CONDITIONS = [
     "another locale",
 ]
 COLAB = "Colab's versions"
+EIGHT = "eight workers"
+KNOWN = [*CONDITIONS, COLAB, EIGHT]
 PINNED = Path(__file__).with_name("colab.txt")
 
 
@@ -55,8 +58,8 @@ def command(condition: str, report: Path) -> list[str]:
     run = [sys.executable, "-m", "pytest", "--nbval", "-q", f"--junitxml={report}", *paths]
     if condition == "random order":
         run += ["-p", "no:tests.order"]
-    if condition == "two workers":
-        run += ["-n", "2"]
+    if condition.endswith("workers"):
+        run += ["-n", {"two workers": "2", EIGHT: "8"}[condition]]
     return {"no network": ALONE, "read-only home": SEALED}.get(condition, []) + run
 
 
@@ -116,7 +119,7 @@ def unlike_colab() -> list[str]:
 
 def place(entry: dict[str, str | int]) -> tuple:
     """Returns what an entry is of: a later run of the same replaces it."""
-    condition = [*CONDITIONS, COLAB].index(entry["condition"])
+    condition = KNOWN.index(entry["condition"])
     return (entry["device"] != "CPU", entry["torch"], entry["python"], condition)
 
 
@@ -131,10 +134,9 @@ def store(entry: dict[str, str | int], path: Path = RECORD) -> None:
 
 def main() -> int:
     wanted = sys.argv[1:] or CONDITIONS
-    known = [*CONDITIONS, COLAB]
-    unknown = [name for name in wanted if name not in known]
+    unknown = [name for name in wanted if name not in KNOWN]
     if unknown:
-        sys.exit(f"no condition {', '.join(unknown)}; there are: {', '.join(known)}")
+        sys.exit(f"no condition {', '.join(unknown)}; there are: {', '.join(KNOWN)}")
     if COLAB in wanted and (other := unlike_colab()):
         sys.exit(f"{COLAB} are not installed here, but: {', '.join(other)}")
     different = 0
