@@ -56,6 +56,7 @@ def test_outputs_are_stored_and_metadata_is_clean(notebook):
     nbformat.validate(stored)
 
 
+@pytest.mark.slow
 def test_a_second_run_changes_nothing(notebook):
     path = notebook("print(6 * 7)")
     execute.execute(path)
@@ -64,6 +65,7 @@ def test_a_second_run_changes_nothing(notebook):
     assert path.read_bytes() == first
 
 
+@pytest.mark.slow
 def test_a_failing_cell_leaves_the_file_as_it_was(notebook):
     path = notebook("print(1)", "1 / 0")
     before = path.read_bytes()

@@ -154,6 +154,7 @@ def _check(schema: str, *paths: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*command, *map(str, paths)], text=True, capture_output=True)
 
 
+@pytest.mark.slow
 def test_workflows_and_citation_are_valid(tmp_path: Path):
     assert [path.stem for path in WORKFLOWS] == ["gpu", "publish", "tests"]
     done = _check("vendor.github-workflows", *WORKFLOWS)

@@ -122,6 +122,7 @@ def test_every_condition_runs_all_notebooks(condition: str, tmp_path: Path):
     assert workers == {"two workers": "2", "eight workers": "8"}.get(condition)
 
 
+@pytest.mark.slow
 def test_an_unknown_condition_is_named():
     command = [sys.executable, "-m", "tests.platforms", "full moon"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)

@@ -1067,6 +1067,7 @@ def test_a_solution_cell_does_not_count(file, capsys):
         assert file.exists() == counts
 
 
+@pytest.mark.slow
 def test_kernels_side_by_side_lose_nothing(file, capsys):
     code = (
         "import sys; from helpers.checks import done\n"

@@ -116,6 +116,7 @@ def test_a_failed_save_leaves_the_old_file(saved, monkeypatch):
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
+@pytest.mark.slow
 def test_killed_while_writing_the_old_one_still_loads(tmp_path):
     path = tmp_path / "checkpoint.pt"
     program = textwrap.dedent(

@@ -290,6 +290,7 @@ def test_packing_too_few_images_names_the_class(tmp_path, monkeypatch):
     assert not list(tmp_path.glob("*.npz"))
 
 
+@pytest.mark.slow
 def test_packing_without_the_files_is_an_error_of_one_line(tmp_path):
     done = subprocess.run(
         [sys.executable, SCRIPT, tmp_path], capture_output=True, text=True, check=False

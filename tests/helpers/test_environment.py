@@ -38,6 +38,7 @@ def test_setup_asks_for_full_precision():
     assert not torch.backends.cudnn.benchmark and torch.backends.cudnn.deterministic
 
 
+@pytest.mark.slow
 def test_a_network_can_be_exported_after_setup():
     """torch.export asks for the older switches, which must not contradict the newer ones."""
     code = (
@@ -143,6 +144,7 @@ def test_another_module_called_helpers_is_named_by_the_setup_cell(tmp_path, own)
     assert str(Path(own).parts[0]) in told
 
 
+@pytest.mark.slow
 def test_the_setup_cell_takes_the_books_helpers():
     done = subprocess.run([sys.executable, "-c", SETUP], cwd=ROOT, capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -201,6 +201,7 @@ def test_the_data_of_draw_are_the_shipped_file_and_the_first_garments():
     assert explorers.data("boxes") == ""
 
 
+@pytest.mark.slow
 def test_importing_explorers_loads_no_front_end():
     code = "import sys, helpers; helpers.explorers; print('IPython' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

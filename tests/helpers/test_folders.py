@@ -275,6 +275,7 @@ def test_workers_that_stay_see_the_new_epoch(clothes):
         assert torch.equal(torch.cat([batch for batch, _ in kept]), expected)
 
 
+@pytest.mark.slow
 def test_a_started_process_draws_as_a_forked_one(clothes):
     """In a process of its own: starting one leaves another behind until its parent ends."""
     script = clothes / "started.py"
