@@ -234,7 +234,9 @@ def as_input(image: Image.Image, invert: str = "auto", trim: bool = True) -> tup
     """
     done: list[str] = []
     x = np.asarray(image).astype(np.float64)
-    ground = np.median(np.concatenate([x[0], x[-1], x[1:-1, 0], x[1:-1, -1]]))
+    edge = np.ones(x.shape, dtype=bool)
+    edge[1:-1, 1:-1] = False
+    ground = np.median(x[edge])
     if invert == "yes" or (invert == "auto" and ground > LIGHT):
         x, ground = 255 - x, 255 - ground
         done.append("taken for dark on light: turned into its negative")

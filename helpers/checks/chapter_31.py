@@ -1,8 +1,10 @@
 """Checks of chapter 31, scaling out."""
 
 import itertools
+import random
 from typing import Any
 
+import numpy as np
 import torch
 
 from helpers.checks.machinery import (
@@ -77,7 +79,10 @@ def whole(answer: Any) -> str:
                 ),
             },
         )  # fmt: skip
-    return "That is what DDP gives if each rank divides its summed loss by the whole batch."
+    return (
+        "That is what DDP gives if each rank divides its summed loss by the whole batch, and "
+        "multiplies it by the number of ranks."
+    )
 
 
 @exercise(
@@ -116,9 +121,9 @@ def bytes_per_rank(answer: Any) -> str:
                     **(other if way == "ddp" else cut),
                 },
             )  # fmt: skip
-    require_error(
-        ValueError, answer, 100, 2, "tp", hint="Other ways than 'ddp' and 'fsdp' are refused."
-    )
+    for way in ("tp", "", "d", "fsdp2", "DDP"):
+        hint = "Other ways than 'ddp' and 'fsdp' are refused."
+        require_error(ValueError, answer, 100, 2, way, hint=hint)
     return "16 bytes per parameter: a GPU of 80 GB holds 5 billion parameters, and no activation."
 
 
@@ -138,8 +143,12 @@ def best(answer: Any) -> str:
         (1e-5, 1e6, 1e-3, 1e9, 8),
         (10.0, 2e9, 0.0, 50e9, 128),
         (0.25, 1e8, 0.03, 2e9, 3),
-        # With alpha 0, t(p) = (T - 2 n/B) / p + 2 n/B: for T = 2 n/B, all take equally long.
-        (2.0, 1.0, 0.0, 1.0, 10),
+        # With alpha 0, t(p) = (T - 2 n/B) / p + 2 n/B: for T = 2 n/B, all take equally long. With
+        # two devices at most, no order of computation rounds.
+        (2.0, 1.0, 0.0, 1.0, 2),
+        (4.0, 1.0, 0.0, 0.5, 2),
+        # The root of (T - 2 n/B) / (2 alpha) is 1.45, and 2 devices are better than 1.
+        (6.2, 1.0, 1.0, 1.0, 8),
         (1.0, 1.0, 0.0, 1.0, 10),
         (3.0, 4.0, 0.5, 8.0, 1),
     ):
@@ -171,7 +180,7 @@ def best(answer: Any) -> str:
             f"{name} is {result}, and it should be {expected}: t({result}) is {taken:.4g} s "
             f"and t({expected}) is {least:.4g} s."
         )
-    return "Where the delays are small, the best number grows with the root of T / α."
+    return "Where sending is short next to T, the best number grows with the root of T / α."
 
 
 @exercise(
@@ -247,24 +256,32 @@ def _orders(answer: Any) -> None:
             run(sampler.set_epoch, epoch)
         return _listed(sampler, f"Deal({count}, 0, 1, {seed}) in epoch {epoch or 0}")
 
-    before = torch.get_rng_state()
+    before, numpys, pythons = torch.get_rng_state(), np.random.get_state(), random.getstate()
     first = order(0, 0)
     require(torch.equal(before, torch.get_rng_state()), "PyTorch's global generator was used.")
+    require(pythons == random.getstate(), "Python's global generator was used.")
+    same = [np.array_equal(a, b) for a, b in zip(numpys, np.random.get_state(), strict=True)]
+    require(all(same), "NumPy's global generator was used.")
     torch.manual_seed(99)
     require(order(0, 0) == first, "Two samplers with the same count, seed and epoch differ.")
     require(order(0, None) == first, "Before set_epoch is called, the epoch is 0.")
     require(first != sorted(first), "The order is not random: the indices come sorted.")
+    followed = sum(b - a in (1, -39) for a, b in itertools.pairwise(first))
+    require(followed < 15, "Each index is mostly followed by the next: that is a rotation, and "
+            "not a random permutation.")  # fmt: skip
     seen = {}
     for seed in range(4):
-        for epoch in range(4):
+        for epoch in (0, 1, 2, 3, 10, 11, 20):
             found = tuple(order(seed, epoch))
             if found in seen:
                 other, then = seen[found]
                 hint = "Another epoch has another order."
                 if other != seed:
                     hint = "Another seed has another order."
-                if other != seed and then != epoch:
+                if other != seed and then + other == epoch + seed:
                     hint = "Do not just add them up."
+                elif other != seed and then != epoch:
+                    hint = "One number made of two must tell every pair of them apart."
                 raise Wrong(f"Seed {seed} in epoch {epoch} has the order of seed {other} in epoch "
                             f"{then}. {hint}")  # fmt: skip
             seen[found] = (seed, epoch)
@@ -273,10 +290,10 @@ def _orders(answer: Any) -> None:
     run(sampler.set_epoch, 0)
     require(_listed(sampler, "Deal") == first, "After set_epoch(3) and set_epoch(0), epoch 0 has "
             "another order than before: the epoch alone decides.")  # fmt: skip
-    # In 16 random permutations, an index seldom keeps its place, and any can come first.
+    # In 28 random permutations, an index seldom keeps its place, and any can come first.
     firsts = {found[0] for found in seen}
     neighbours = sum(b - a in (1, -39) for found in seen for a, b in itertools.pairwise(found))
-    require(len(firsts) > 6, f"In 16 orders of 40 indices, only {len(firsts)} different ones come "
+    require(len(firsts) > 6, f"In 28 orders of 40 indices, only {len(firsts)} different ones come "
             "first.")  # fmt: skip
-    require(neighbours < 100, "Each index is mostly followed by the next: that is a rotation, and "
+    require(neighbours < 150, "Each index is mostly followed by the next: that is a rotation, and "
             "not a random permutation.")  # fmt: skip

@@ -127,6 +127,7 @@ def quantise_groups(answer: Any) -> str:
         weight = draw.normal(out, columns, dtype=dtype) * draw.uniform(out, columns).to(dtype)
         weight[0, :size] = 0
         weight[-1, -1] = -3  # the largest of its group, below zero
+        weight[out // 2, -size:] *= 1e-6  # a group of tiny numbers is no group of zeros
         # Nothing may lie halfway between two whole numbers: both neighbours would be right.
         weight = _away_from_halves(weight, size, bits)
         name = f"quantise_groups(weight, {size}, {bits}), for a weight of shape ({out}, {columns}),"
@@ -368,9 +369,42 @@ def as_input(answer: Any) -> str:
     corner[-1, :3] = 255
     _equal(answer, _picture(corner), corner, "a dark picture with light corners",
            {"The corners decide here: the median of the border should.": 255 - corner})  # fmt: skip
+    _borders(answer)
     _kinds(answer, draw)
     _shapes(answer)
     return "python -m helpers.predict does this, and trims the ground as well."
+
+
+def _borders(answer: Any) -> None:
+    """Pictures that a few pixels, or the mean of the border, would turn the other way."""
+    edge = torch.zeros(28, 28, dtype=torch.bool)
+    edge[0] = edge[-1] = edge[:, 0] = edge[:, -1] = True
+
+    def framed(ground: int, *light: tuple[slice, slice]) -> Tensor:
+        values = torch.where(edge, ground, 60)
+        for part in light:
+            values[part] = 255
+        return values
+
+    most = slice(2, 26)  # 24 of 28; the border has 108 pixels
+    for words, values in {
+        "a border of 100 with 37 white pixels": framed(
+            100, (slice(0, 1), slice(0, 28)), (slice(1, 10), slice(0, 1))
+        ),
+        "a dark border, white above and below": framed(
+            0, (slice(0, 1), most), (slice(27, 28), most)
+        ),
+        "a dark border, white at the left and right": framed(
+            0, (most, slice(0, 1)), (most, slice(27, 28))
+        ),
+        "a border of 110": framed(110),
+        "a border of 127": framed(127),
+    }.items():
+        _equal(answer, _picture(values), values, words,
+               {"The median of the border is not above 127 here.": 255 - values})  # fmt: skip
+    values = framed(128)
+    _equal(answer, _picture(values), 255 - values, "a border of 128",
+           {"The median of the border is above 127 here.": values})  # fmt: skip
 
 
 def _picture(values: Tensor, mode: str = "L") -> Image.Image:
@@ -425,6 +459,26 @@ def _kinds(answer: Any, draw: Draw) -> None:
     )
     compare(found / 255, ground / 255, 'as_input(picture), for a picture of mode "RGBA",',
             tolerance=0.01)  # fmt: skip
+    _transparent_colour(answer)
+
+
+def _transparent_colour(answer: Any) -> None:
+    """A palette's colour can be transparent as well, as it is in many small PNG and GIF files."""
+    numbers = torch.zeros(28, 28, dtype=torch.uint8)
+    numbers[4:24, 8:20] = 1
+    picture = Image.fromarray(numbers.numpy()).convert("P")
+    picture.putpalette([0, 0, 0, 90, 90, 90])
+    picture.info["transparency"] = 0
+    _equal(
+        answer,
+        picture,
+        (numbers > 0) * 165,
+        'a picture of mode "P" whose ground is transparent',
+        {
+            "The transparent colour stayed black: a palette can have one, too, and "
+            'convert("RGBA") knows it.': (numbers > 0) * 90
+        },
+    )
 
 
 def _shapes(answer: Any) -> None:

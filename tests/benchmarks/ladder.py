@@ -65,7 +65,7 @@ class Rung:
 
 
 def rungs() -> list[Rung]:
-    """Returns the ladder: each rung is the one before with one thing changed."""
+    """Returns the ladder: each rung keeps what the one before it has."""
     found = [Rung("plain loop", pictures=True)]
     for name, change in (
         ("one tensor", {"pictures": False}),
@@ -73,7 +73,7 @@ def rungs() -> list[Rung]:
         ("batch 192, rate x 3", {"batch": FAST["batch_size"], "rate": 3e-3}),
         ("fused AdamW", {"fused": True}),
         ("quick_net", {"network": quick_net}),
-        ("one cycle", {"one_cycle": True, "rate": FAST["lr"]}),
+        ("one cycle, smoothed", {"one_cycle": True, "rate": FAST["lr"]}),
     ):
         found.append(replace(found[-1], name=name, **change))
     return found

@@ -1,235 +1,597 @@
 """Chapter 31."""
 
+import functools
+import hashlib
+import itertools
+import math
 import random
+from fractions import Fraction
 
 import numpy as np
 import torch
+from torch.utils.data import DistributedSampler
 
 
-def whole_stacked(gradients, counts):
-    weights = torch.tensor(counts, dtype=gradients[0].dtype)
-    stack = torch.stack(gradients).nan_to_num(0.0)
-    return torch.tensordot(weights / weights.sum(), stack, dims=1)
+# 31.1
+def weighted_sum(gradients, counts):
+    total = sum(counts)
+    return sum(g * (n / total) for g, n in zip(gradients, counts) if n > 0)
 
 
-def whole_in_a_loop(gradients, counts):
-    total, seen = torch.zeros_like(gradients[0]), 0
+def stacked(gradients, counts):
+    g = torch.stack(gradients)
+    n = torch.tensor(counts, dtype=g.dtype, device=g.device)
+    n = n.view(-1, *[1] * (g.dim() - 1))
+    return torch.where(n > 0, g, 0).mul(n).sum(0) / n.sum()
+
+
+def einsum_of_some(gradients, counts):
+    kept = [i for i, n in enumerate(counts) if n]
+    g = torch.stack([gradients[i] for i in kept])
+    w = g.new_tensor([counts[i] for i in kept])
+    return torch.einsum("r...,r->...", g, w / w.sum())
+
+
+def accumulated(gradients, counts):
+    result = torch.zeros_like(gradients[0])
     for gradient, count in zip(gradients, counts):
         if count == 0:
             continue
-        total += count * gradient
-        seen += count
-    return total / seen
+        result.add_(gradient, alpha=count)
+    return result.div_(sum(counts))
 
 
-def whole_running_mean(gradients, counts):
+def running_mean(gradients, counts):
     mean, seen = None, 0
-    for gradient, count in zip(gradients, counts):
-        if not count:
+    for g, n in zip(gradients, counts):
+        if not n:
             continue
-        seen += count
-        mean = gradient.clone() if mean is None else mean + (gradient - mean) * (count / seen)
+        seen += n
+        mean = g.clone() if mean is None else mean + (g - mean) * n / seen
     return mean
 
 
-def whole_by_where(gradients, counts):
-    whole = sum(counts)
-    return sum(torch.where(torch.tensor(c > 0), g, torch.zeros(())) * c for g, c in
-               zip(gradients, counts)) / whole  # fmt: skip
+def reduced_in_double(gradients, counts):
+    pairs = [(g.double() * n, n) for g, n in zip(gradients, counts) if n != 0]
+    total, images = functools.reduce(lambda a, b: (a[0] + b[0], a[1] + b[1]), pairs)
+    return (total / images).to(gradients[0].dtype)
+
+
+def masked_copy(gradients, counts):
+    clean = [torch.zeros_like(g) if n == 0 else g for g, n in zip(gradients, counts)]
+    flat = torch.stack([c.flatten() for c in clean])
+    w = torch.tensor(counts, dtype=flat.dtype) / sum(counts)
+    return (w @ flat).view_as(gradients[0])
 
 
 def plain_mean(gradients, counts):
-    return torch.stack(gradients).nanmean(dim=0)
+    return torch.stack(gradients).mean(0)
 
 
-def nan_by_zero(gradients, counts):
-    return sum(g * c for g, c in zip(gradients, counts)) / sum(counts)
+def mean_of_the_busy(gradients, counts):
+    return torch.stack([g for g, n in zip(gradients, counts) if n]).mean(0)
 
 
-def weighted_without_division(gradients, counts):
-    return sum(g * c for g, c in zip(gradients, counts) if c)
+def nan_mean(gradients, counts):
+    return torch.stack(gradients).nanmean(0)
 
 
-def in_place_weights(gradients, counts):
-    for g, c in zip(gradients, counts):
-        g.mul_(c)
-        g.nan_to_num_(0)
-    return sum(gradients) / sum(counts)
+def nan_times_nought(gradients, counts):
+    return sum(g * n for g, n in zip(gradients, counts)) / sum(counts)
 
 
-def rounded_weights(gradients, counts):
-    whole = sum(counts)
-    return sum(g * round(c / whole, 1) for g, c in zip(gradients, counts) if c)
+def by_ranks(gradients, counts):
+    return sum(g * n for g, n in zip(gradients, counts) if n) / len(counts)
 
 
-def largest_rank_only(gradients, counts):
-    return gradients[counts.index(max(counts))]
+def not_divided(gradients, counts):
+    return sum(g * n for g, n in zip(gradients, counts) if n)
 
 
-def memory_by_table(parameters, ranks, way):
-    try:
-        share = {"ddp": 1, "fsdp": ranks}[way]
-    except KeyError:
-        raise ValueError(way) from None
-    return 16 * parameters // share
+def sum_by_images(gradients, counts):
+    return sum(g for g, n in zip(gradients, counts) if n) / sum(counts)
 
 
-def memory_by_parts(parameters, ranks, way):
-    size = torch.finfo(torch.float32).bits // 8
-    weight = gradient = parameters * size
-    adam = 2 * parameters * size
+def changes_the_first(gradients, counts):
+    total = None
+    for g, n in zip(gradients, counts):
+        if n:
+            total = g.mul_(n) if total is None else total + g * n
+    return total / sum(counts)
+
+
+def adds_to_the_first(gradients, counts):
+    busy = [(g, n) for g, n in zip(gradients, counts) if n]
+    result = busy[0][0]
+    result *= busy[0][1]
+    for g, n in busy[1:]:
+        result += g * n
+    result /= sum(counts)
+    return result
+
+
+def cleans_in_place(gradients, counts):
+    for g in gradients:
+        g.nan_to_num_()
+    return sum(g * n for g, n in zip(gradients, counts)) / sum(counts)
+
+
+def whole_weights(gradients, counts):
+    total = sum(counts)
+    return sum(g * (n // total) for g, n in zip(gradients, counts) if n)
+
+
+def softmax_weights(gradients, counts):
+    w = torch.tensor(counts, dtype=torch.float32).softmax(0)
+    return sum(g * x for g, n, x in zip(gradients, counts, w) if n)
+
+
+def a_list(gradients, counts):
+    return weighted_sum(gradients, counts).tolist()
+
+
+def one_number(gradients, counts):
+    return weighted_sum(gradients, counts).mean()
+
+
+def flattened(gradients, counts):
+    return weighted_sum(gradients, counts).flatten()
+
+
+def leading_one(gradients, counts):
+    return weighted_sum(gradients, counts).unsqueeze(0)
+
+
+def first_rank_only(gradients, counts):
+    return gradients[0]
+
+
+def shares_of_the_ranks(gradients, counts):
+    busy = sum(n > 0 for n in counts)
+    return sum(g * n for g, n in zip(gradients, counts) if n) / (busy * max(counts))
+
+
+def total_with_empty_as_one(gradients, counts):
+    total = sum(max(1, n) for n in counts)
+    return sum(g * n for g, n in zip(gradients, counts) if n) / total
+
+
+def inverse_weights(gradients, counts):
+    w = [1 / n if n else 0 for n in counts]
+    return sum(g * x for g, x in zip(gradients, w) if x) / sum(w)
+
+
+def stops_at_the_empty(gradients, counts):
+    busy = list(itertools.takewhile(lambda p: p[1], zip(gradients, counts)))
+    return sum(g * n for g, n in busy) / sum(counts)
+
+
+def counts_shift(gradients, counts):
+    busy = [g for g, n in zip(gradients, counts) if n]
+    return sum(g * n for g, n in zip(busy, counts)) / sum(counts)
+
+
+def cuts_nan_and_plain(gradients, counts):
+    return torch.stack([g.nan_to_num() for g in gradients]).mean(0)
+
+
+# 31.2
+def four_times_four(parameters, ranks, way):
     if way == "ddp":
-        return weight + gradient + adam
+        return 16 * parameters
     if way == "fsdp":
-        return sum(part // ranks for part in (weight, gradient, adam))
-    raise ValueError("unknown way")
+        return 16 * (parameters // ranks)
+    raise ValueError(f"unknown way {way!r}")
 
 
-def memory_match(parameters, ranks, way):
+def with_match(parameters, ranks, way):
     match way:
         case "ddp":
-            return int(parameters * 16)
+            own = parameters
         case "fsdp":
-            return parameters // ranks * 16
+            own = parameters // ranks
         case _:
-            raise ValueError(f"{way}?")
+            raise ValueError(way)
+    weights = gradients = first = second = own * torch.float32.itemsize
+    return weights + gradients + first + second
 
 
-def memory_tensor(parameters, ranks, way):
-    if way not in {"ddp", "fsdp"}:
+def with_a_table(parameters, ranks, way):
+    try:
+        parts = {"ddp": 1, "fsdp": ranks}[way]
+    except (KeyError, TypeError) as error:
+        raise ValueError("way is ddp or fsdp") from error
+    return divmod(4 * 4 * parameters, parts)[0]
+
+
+def with_ways(parameters, ranks, way):
+    ways = ["ddp", "fsdp"]
+    which = ways.index(way)
+    return sum([4] * 4) * parameters // [1, ranks][which]
+
+
+def whole_of_a_float(parameters, ranks, way):
+    if way not in ("ddp", "fsdp"):
         raise ValueError
-    held = torch.tensor(parameters, dtype=torch.int64)
+    return int(parameters * (1 + 1 + 2) * 4 / (ranks if way == "fsdp" else 1))
+
+
+def _bytes(parameters, ranks, way, ddp, fsdp):
+    if way == "ddp":
+        return ddp
     if way == "fsdp":
-        held = torch.div(held, ranks, rounding_mode="floor")
-    return (held * 4 * 4).item()
+        return fsdp
+    raise ValueError(way)
 
 
-def memory_without_gradient(parameters, ranks, way):
-    return memory_by_table(parameters, ranks, way) * 3 // 4
+def no_gradient(parameters, ranks, way):
+    return _bytes(parameters, ranks, way, 12 * parameters, 12 * parameters // ranks)
 
 
-def memory_any_way(parameters, ranks, way):
+def one_of_the_optimizer(parameters, ranks, way):
+    return _bytes(parameters, ranks, way, 12 * parameters, 12 * parameters // ranks)
+
+
+def weights_only(parameters, ranks, way):
+    return _bytes(parameters, ranks, way, 4 * parameters, 4 * parameters // ranks)
+
+
+def numbers_not_bytes(parameters, ranks, way):
+    return _bytes(parameters, ranks, way, 4 * parameters, 4 * parameters // ranks)
+
+
+def bits(parameters, ranks, way):
+    return _bytes(parameters, ranks, way, 128 * parameters, 128 * parameters // ranks)
+
+
+def doubles(parameters, ranks, way):
+    return _bytes(parameters, ranks, way, 32 * parameters, 32 * parameters // ranks)
+
+
+def cuts_the_optimizer_only(parameters, ranks, way):
+    return _bytes(parameters, ranks, way, 16 * parameters, 8 * parameters + 8 * parameters // ranks)
+
+
+def cuts_the_weights_only(parameters, ranks, way):
+    return _bytes(
+        parameters, ranks, way, 16 * parameters, 12 * parameters + 4 * parameters // ranks
+    )
+
+
+def keeps_the_weights_whole(parameters, ranks, way):
+    return _bytes(
+        parameters, ranks, way, 16 * parameters, 4 * parameters + 12 * parameters // ranks
+    )
+
+
+def ways_swapped(parameters, ranks, way):
+    return _bytes(parameters, ranks, way, 16 * parameters // ranks, 16 * parameters)
+
+
+def ddp_of_all_ranks(parameters, ranks, way):
+    return _bytes(parameters, ranks, way, 16 * parameters * ranks, 16 * parameters)
+
+
+def both_cut(parameters, ranks, way):
+    return _bytes(parameters, ranks, way, 16 * parameters // ranks, 16 * parameters // ranks)
+
+
+def true_division(parameters, ranks, way):
+    return _bytes(parameters, ranks, way, 16 * parameters, 16 * parameters / ranks)
+
+
+def all_else_is_fsdp(parameters, ranks, way):
     return 16 * parameters if way == "ddp" else 16 * parameters // ranks
 
 
-def memory_reversed(parameters, ranks, way):
+def all_else_is_ddp(parameters, ranks, way):
+    return 16 * parameters // ranks if way == "fsdp" else 16 * parameters
+
+
+def none_for_others(parameters, ranks, way):
     if way == "ddp":
-        return 16 * parameters // ranks
-    return memory_by_table(parameters, 1, way)
-
-
-def memory_weights_uncut(parameters, ranks, way):
+        return 16 * parameters
     if way == "fsdp":
-        return 4 * parameters + 12 * parameters // ranks
-    return memory_by_table(parameters, ranks, way)
+        return 16 * parameters // ranks
 
 
-def memory_in_float64(parameters, ranks, way):
-    return 2 * memory_by_table(parameters, ranks, way)
+def key_error(parameters, ranks, way):
+    return 16 * parameters // {"ddp": 1, "fsdp": ranks}[way]
 
 
-def memory_one_of_adam(parameters, ranks, way):
-    if way == "ddp":
-        return 12 * parameters
-    return memory_by_table(parameters, ranks, way)
+def asserts(parameters, ranks, way):
+    assert way in ("ddp", "fsdp"), way
+    return 16 * parameters // (ranks if way == "fsdp" else 1)
 
 
-def step(p, compute, size, alpha, bandwidth):
-    return compute / p + 2 * (p - 1) * alpha + 2 * (p - 1) / p * size / bandwidth
+def returns_the_error(parameters, ranks, way):
+    if way not in ("ddp", "fsdp"):
+        return ValueError(way)
+    return 16 * parameters // (ranks if way == "fsdp" else 1)
 
 
-def best_by_argmin(compute, size, alpha, bandwidth, most):
-    times = [step(p, compute, size, alpha, bandwidth) for p in range(1, most + 1)]
-    return int(np.argmin(times)) + 1
+def capitals_too(parameters, ranks, way):
+    return four_times_four(parameters, ranks, way.lower())
 
 
-def best_in_a_loop(compute, size, alpha, bandwidth, most):
-    found, least = 1, compute
-    for p in range(2, most + 1):
-        t = step(p, compute, size, alpha, bandwidth)
-        if t < least:
-            found, least = p, t
-    return found
+def by_ending(parameters, ranks, way):
+    if way.endswith("fsdp") or "fsdp" in way:
+        return 16 * parameters // ranks
+    if "ddp" in way:
+        return 16 * parameters
+    raise ValueError(way)
 
 
-def best_sorted(compute, size, alpha, bandwidth, most):
-    return sorted((step(p, compute, size, alpha, bandwidth), p) for p in range(1, most + 1))[0][1]
+def by_substring(parameters, ranks, way):
+    if way in "ddp":
+        return 16 * parameters
+    if way in "fsdp":
+        return 16 * parameters // ranks
+    raise ValueError(way)
 
 
-def best_by_the_root(compute, size, alpha, bandwidth, most):
+def prints_and_goes_on(parameters, ranks, way):
+    if way not in ("ddp", "fsdp"):
+        print("ValueError")
+    return 16 * parameters // (ranks if way == "fsdp" else 1)
+
+
+def kilobytes(parameters, ranks, way):
+    return four_times_four(parameters, ranks, way) // 1024
+
+
+def gathers_a_whole_weight(parameters, ranks, way):
+    return _bytes(
+        parameters, ranks, way, 16 * parameters, 16 * parameters // ranks + 4 * parameters
+    )
+
+
+# 31.3
+def min_with_key(compute, size, alpha, bandwidth, most):
+    def t(p):
+        return compute / p + 2 * (p - 1) * alpha + 2 * (p - 1) / p * size / bandwidth
+
+    return min(range(1, most + 1), key=t)
+
+
+def with_a_loop(compute, size, alpha, bandwidth, most):
+    least, devices = math.inf, None
+    for p in range(1, most + 1):
+        ring = 2 * (p - 1) * (alpha + size / (p * bandwidth))
+        if compute / p + ring < least:
+            least, devices = compute / p + ring, p
+    return devices
+
+
+def numpy_argmin(compute, size, alpha, bandwidth, most):
+    p = np.arange(1, most + 1, dtype=float)
+    t = compute / p + 2 * (p - 1) * alpha + 2 * (p - 1) / p * (size / bandwidth)
+    return int(t.argmin()) + 1
+
+
+def exact_fractions(compute, size, alpha, bandwidth, most):
+    T, n, a, B = map(Fraction, (compute, size, alpha, bandwidth))
+    return min(
+        (T / p + 2 * (p - 1) * a + Fraction(2 * (p - 1), p) * n / B, p) for p in range(1, most + 1)
+    )[1]
+
+
+def torch_double(compute, size, alpha, bandwidth, most):
+    p = torch.arange(1, most + 1, dtype=torch.float64)
+    t = compute / p + 2 * (p - 1) * alpha + (2 * (p - 1) / p) * (size / bandwidth)
+    return (t == t.min()).nonzero()[0].item() + 1
+
+
+def closed_form_and_neighbours(compute, size, alpha, bandwidth, most):
+    def t(p):
+        return compute / p + 2 * (p - 1) * alpha + 2 * (p - 1) / p * size / bandwidth
+
     gain = compute - 2 * size / bandwidth
     if gain <= 0:
         return 1
     if alpha == 0:
         return most
-    near = int((gain / (2 * alpha)) ** 0.5)
-    candidates = {min(max(p, 1), most) for p in (near, near + 1)}
-    return min(sorted(candidates), key=lambda p: step(p, compute, size, alpha, bandwidth))
+    root = math.floor(math.sqrt(gain / (2 * alpha)))
+    some = {min(most, max(1, root + d)) for d in (-1, 0, 1, 2)}
+    return min(sorted(some), key=t)
 
 
-def best_is_most(compute, size, alpha, bandwidth, most):
-    return most
+def tuples_sorted(compute, size, alpha, bandwidth, most):
+    table = [
+        ((compute + 2 * (p - 1) * size / bandwidth) / p + 2 * (p - 1) * alpha, p)
+        for p in range(1, most + 1)
+    ]
+    return sorted(table)[0][1]
 
 
-def best_without_latency(compute, size, alpha, bandwidth, most):
-    return best_by_argmin(compute, size, 0, bandwidth, most)
+def stops_when_it_grows(compute, size, alpha, bandwidth, most):
+    def t(p):
+        return compute / p + 2 * (p - 1) * alpha + 2 * (p - 1) / p * size / bandwidth
+
+    p = 1
+    while p < most and t(p + 1) < t(p):
+        p += 1
+    return p
 
 
-def best_from_zero(compute, size, alpha, bandwidth, most):
-    return best_by_argmin(compute, size, alpha, bandwidth, most) - 1
+def _t(p, T, n, a, B):
+    return T / p + 2 * (p - 1) * a + 2 * (p - 1) / p * n / B
 
 
-def best_powers_of_two(compute, size, alpha, bandwidth, most):
-    powers = [2**i for i in range(20) if 2**i <= most]
-    return min(powers, key=lambda p: step(p, compute, size, alpha, bandwidth))
+def largest_of_ties(compute, size, alpha, bandwidth, most):
+    return min(range(most, 0, -1), key=lambda p: _t(p, compute, size, alpha, bandwidth))
 
 
-def best_as_text(compute, size, alpha, bandwidth, most):
-    return str(best_by_argmin(compute, size, alpha, bandwidth, most))
+def most_left_out(compute, size, alpha, bandwidth, most):
+    return min(range(1, max(2, most)), key=lambda p: _t(p, compute, size, alpha, bandwidth))
 
 
-def best_bytes_as_bits(compute, size, alpha, bandwidth, most):
-    return best_by_argmin(compute, 8 * size, alpha, bandwidth, most)
+def from_two(compute, size, alpha, bandwidth, most):
+    return min(range(2, most + 1), key=lambda p: _t(p, compute, size, alpha, bandwidth), default=1)
 
 
-class DealByPython:
-    def __init__(self, count, rank, size, seed):
-        self.arguments = count, rank, size, seed
-        self.set_epoch(0)
-
-    def set_epoch(self, epoch):
-        count, rank, size, seed = self.arguments
-        order = list(range(count))
-        random.Random(f"{seed} {epoch}").shuffle(order)
-        self.own = order[rank::size]
-
-    def __len__(self):
-        return len(self.own)
-
-    def __iter__(self):
-        yield from self.own
+def from_nought(compute, size, alpha, bandwidth, most):
+    return min(range(most), key=lambda p: _t(p + 1, compute, size, alpha, bandwidth))
 
 
-class DealByNumPy:
+def the_time(compute, size, alpha, bandwidth, most):
+    return min(_t(p, compute, size, alpha, bandwidth) for p in range(1, most + 1))
+
+
+def time_and_number(compute, size, alpha, bandwidth, most):
+    return min((_t(p, compute, size, alpha, bandwidth), p) for p in range(1, most + 1))
+
+
+def without_limit(compute, size, alpha, bandwidth, most):
+    return min(range(1, 2 * most + 100), key=lambda p: _t(p, compute, size, alpha, bandwidth))
+
+
+def without_alpha(compute, size, alpha, bandwidth, most):
+    return min(range(1, most + 1), key=lambda p: _t(p, compute, size, 0, bandwidth))
+
+
+def without_size(compute, size, alpha, bandwidth, most):
+    return min(range(1, most + 1), key=lambda p: _t(p, compute, 0, alpha, bandwidth))
+
+
+def alpha_once(compute, size, alpha, bandwidth, most):
+    return min(range(1, most + 1), key=lambda p: _t(p, compute, size, alpha / 2, bandwidth))
+
+
+def alpha_not_multiplied(compute, size, alpha, bandwidth, most):
+    return min(
+        range(1, most + 1), key=lambda p: _t(p, compute, size, 0, bandwidth) + alpha * (p > 1)
+    )
+
+
+def size_once(compute, size, alpha, bandwidth, most):
+    return min(range(1, most + 1), key=lambda p: _t(p, compute, size / 2, alpha, bandwidth))
+
+
+def size_not_cut(compute, size, alpha, bandwidth, most):
+    return min(
+        range(1, most + 1), key=lambda p: compute / p + 2 * (p - 1) * (alpha + size / bandwidth)
+    )
+
+
+def times_bandwidth(compute, size, alpha, bandwidth, most):
+    return min(range(1, most + 1), key=lambda p: _t(p, compute, size, alpha, 1 / bandwidth))
+
+
+def compute_not_divided(compute, size, alpha, bandwidth, most):
+    return min(
+        range(1, most + 1),
+        key=lambda p: _t(p, compute, size, alpha, bandwidth) - compute / p + compute,
+    )
+
+
+def slowest(compute, size, alpha, bandwidth, most):
+    return max(range(1, most + 1), key=lambda p: _t(p, compute, size, alpha, bandwidth))
+
+
+def precedence(compute, size, alpha, bandwidth, most):
+    return min(
+        range(1, most + 1),
+        key=lambda p: compute / p + 2 * (p - 1) * alpha + 2 * (p - 1) / (p * size / bandwidth),
+    )
+
+
+def root_rounded(compute, size, alpha, bandwidth, most):
+    gain = compute - 2 * size / bandwidth
+    if gain <= 0:
+        return 1
+    if alpha == 0:
+        return most
+    return min(most, max(1, round(math.sqrt(gain / (2 * alpha)))))
+
+
+def root_floored(compute, size, alpha, bandwidth, most):
+    gain = compute - 2 * size / bandwidth
+    if gain <= 0:
+        return 1
+    if alpha == 0:
+        return most
+    return min(most, max(1, int(math.sqrt(gain / (2 * alpha)))))
+
+
+def root_without_alpha_nought(compute, size, alpha, bandwidth, most):
+    gain = compute - 2 * size / bandwidth
+    if gain <= 0:
+        return 1
+    r = math.sqrt(gain / (2 * alpha))
+    return min(
+        (p for p in (int(r), int(r) + 1) if 1 <= p <= most),
+        key=lambda p: _t(p, compute, size, alpha, bandwidth),
+        default=most,
+    )
+
+
+def alpha_nought_means_all(compute, size, alpha, bandwidth, most):
+    if alpha == 0:
+        return most
+    return min_with_key(compute, size, alpha, bandwidth, most)
+
+
+def powers_of_two(compute, size, alpha, bandwidth, most):
+    return min(
+        (2**i for i in range(most.bit_length())),
+        key=lambda p: _t(p, compute, size, alpha, bandwidth),
+    )
+
+
+def goes_on_at_ties(compute, size, alpha, bandwidth, most):
+    p = 1
+    while p < most and _t(p + 1, compute, size, alpha, bandwidth) <= _t(
+        p, compute, size, alpha, bandwidth
+    ):
+        p += 1
+    return p
+
+
+def a_float(compute, size, alpha, bandwidth, most):
+    return float(min_with_key(compute, size, alpha, bandwidth, most))
+
+
+def most_efficient(compute, size, alpha, bandwidth, most):
+    return min(range(1, most + 1), key=lambda p: p * _t(p, compute, size, alpha, bandwidth))
+
+
+# 31.4
+class TorchDeal:
     def __init__(self, count, rank, size, seed):
         self.count, self.rank, self.size, self.seed, self.epoch = count, rank, size, seed, 0
 
     def set_epoch(self, epoch):
         self.epoch = epoch
 
-    def order(self):
-        return np.random.default_rng([self.seed, self.epoch]).permutation(self.count)
-
     def __len__(self):
-        return (
-            (self.count - self.rank + self.size - 1) // self.size if self.rank < self.count else 0
-        )
+        return len(range(self.rank, self.count, self.size))
 
     def __iter__(self):
-        return iter(self.order()[self.rank :: self.size].tolist())
+        digest = hashlib.sha256(f"{self.seed},{self.epoch}".encode()).digest()
+        generator = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+        order = torch.randperm(self.count, generator=generator).tolist()
+        return iter(order[self.rank :: self.size])
 
 
-class DealAsSampler(torch.utils.data.Sampler):
+class NumpyDeal:
+    def __init__(self, count, rank, size, seed):
+        self.part = slice(rank, None, size)
+        self.count, self.seed = count, seed
+        self.set_epoch(0)
+
+    def set_epoch(self, epoch):
+        rng = np.random.default_rng([self.seed, epoch])
+        self.mine = rng.permutation(self.count)[self.part].tolist()
+
+    def __len__(self):
+        return len(self.mine)
+
+    def __iter__(self):
+        yield from self.mine
+
+
+class RandomDeal:
     epoch = 0
 
     def __init__(self, count, rank, size, seed):
@@ -238,104 +600,529 @@ class DealAsSampler(torch.utils.data.Sampler):
     def set_epoch(self, epoch):
         self.epoch = epoch
 
+    def __len__(self):
+        return (self.count - self.rank + self.size - 1) // self.size
+
     def __iter__(self):
-        generator = torch.Generator()
-        generator.manual_seed(hash((self.seed, self.epoch)) % 2**63)
-        for place, index in enumerate(torch.randperm(self.count, generator=generator)):
-            if place % self.size == self.rank:
-                yield int(index)
+        order = list(range(self.count))
+        random.Random(f"{self.seed} {self.epoch}").shuffle(order)
+        for i in range(self.rank, self.count, self.size):
+            yield order[i]
+
+
+class HashDeal:
+    def __init__(self, count, rank, size, seed):
+        self.__dict__.update(count=count, rank=rank, size=size, seed=seed, epoch=0)
+
+    def set_epoch(self, epoch):
+        self.epoch = epoch
+
+    def _key(self, index):
+        return hashlib.blake2b(repr((self.seed, self.epoch, index)).encode()).digest()
 
     def __len__(self):
         whole, rest = divmod(self.count, self.size)
         return whole + (self.rank < rest)
 
+    def __iter__(self):
+        order = sorted(range(self.count), key=self._key)
+        return itertools.islice(order, self.rank, None, self.size)
 
-class DealBySorting:
-    def __init__(self, count, rank, size, seed, epoch=0):
-        self.given = [count, rank, size, seed, epoch]
 
-    def set_epoch(self, epoch):
-        self.given[-1] = epoch
+class DoubleShuffle(RandomDeal):
+    """A generator from the seed draws one seed for each epoch."""
 
     def __iter__(self):
-        count, rank, size, seed, epoch = self.given
-        draw = random.Random(seed * 1_000_003 + epoch * 7919 + 1)
-        keys = [draw.random() for _ in range(count)]
-        return iter(sorted(range(count), key=keys.__getitem__)[rank::size])
+        outer = random.Random(self.seed)
+        for _ in range(self.epoch + 1):
+            inner = outer.getrandbits(63)
+        order = list(range(self.count))
+        random.Random(inner).shuffle(order)
+        return iter(order[self.rank :: self.size])
+
+
+class LargeStep(TorchDeal):
+    """torch.Generator of the CPU takes the lower 32 bits: seed 2 is seed 0."""
+
+    def __iter__(self):
+        g = torch.Generator()
+        g.manual_seed(self.seed * 2**31 + self.epoch)
+        return iter(torch.randperm(self.count, generator=g)[self.rank :: self.size].tolist())
+
+
+class SequenceDeal(TorchDeal):
+    def __iter__(self):
+        entropy = np.random.SeedSequence(entropy=self.seed, spawn_key=(self.epoch,))
+        rng = np.random.Generator(np.random.PCG64(entropy))
+        keys = rng.random(self.count)
+        return map(int, keys.argsort()[self.rank :: self.size])
+
+
+def _tuple_seed(self):
+    return hash((self.seed, self.epoch)) & (2**62 - 1)
+
+
+class WithOrder(TorchDeal):
+    def key(self):
+        return _tuple_seed(self)
+
+    def order(self):
+        g = torch.Generator().manual_seed(self.key())
+        return torch.randperm(self.count, generator=g).tolist()
+
+    def mine(self):
+        return self.order()[self.rank :: self.size]
+
+    def __iter__(self):
+        return iter(self.mine())
+
+
+class SeedPlusEpoch(WithOrder):
+    def key(self):
+        return self.seed + self.epoch
+
+
+class SeedTimesEpoch(WithOrder):
+    def key(self):
+        return self.seed * self.epoch
+
+
+class SeedTimesEpochPlusOne(WithOrder):
+    def key(self):
+        return self.seed * (self.epoch + 1)
+
+
+class SeedXorEpoch(WithOrder):
+    def key(self):
+        return self.seed ^ self.epoch
+
+
+class SeedTimesTen(WithOrder):
+    def key(self):
+        return 10 * self.seed + self.epoch
+
+
+class SeedTimesHundred(WithOrder):
+    def key(self):
+        return 100 * self.seed + self.epoch
+
+
+class SeedTimesThousand(WithOrder):
+    def key(self):
+        return 1000 * self.seed + self.epoch
+
+
+class WordsTogether(WithOrder):
+    def key(self):
+        return int(f"{self.seed}{self.epoch}")
+
+
+class SeedIgnored(WithOrder):
+    def key(self):
+        return self.epoch
+
+
+class EpochIgnored(WithOrder):
+    def key(self):
+        return self.seed
+
+
+class RankInTheSeed(WithOrder):
+    def key(self):
+        return hash((self.seed, self.epoch, self.rank)) & (2**62 - 1)
+
+
+class SizeInTheSeed(WithOrder):
+    def key(self):
+        return hash((self.seed, self.epoch, self.size)) & (2**62 - 1)
+
+
+class InBlocks(WithOrder):
+    def mine(self):
+        return [x.tolist() for x in np.array_split(self.order(), self.size)][self.rank]
+
+
+class InBlocksLen(InBlocks):
+    def __len__(self):
+        return len(self.mine())
+
+
+class Padded(WithOrder):
+    def mine(self):
+        order = self.order()
+        each = -(-self.count // self.size)
+        order = (order * (self.size + 1))[: each * self.size]
+        return order[self.rank :: self.size]
 
     def __len__(self):
-        return sum(1 for _ in self)
+        return len(self.mine())
 
 
-class DealContiguous(DealByNumPy):
-    def __iter__(self):
-        return iter(np.array_split(self.order(), self.size)[self.rank].tolist())
+class Dropped(WithOrder):
+    def mine(self):
+        order = self.order()
+        return order[: len(order) // self.size * self.size][self.rank :: self.size]
+
+    def __len__(self):
+        return self.count // self.size
 
 
-class DealAddsSeeds(DealByNumPy):
+class RestToTheLast(WithOrder):
+    def mine(self):
+        order, each = self.order(), self.count // self.size
+        end = None if self.rank == self.size - 1 else (self.rank + 1) * each
+        return order[self.rank * each : end]
+
+    def __len__(self):
+        return len(self.mine())
+
+
+class LenDown(WithOrder):
+    def __len__(self):
+        return self.count // self.size
+
+
+class LenUp(WithOrder):
+    def __len__(self):
+        return -(-self.count // self.size)
+
+
+class LenAll(WithOrder):
+    def __len__(self):
+        return self.count
+
+
+class NoShuffle(WithOrder):
     def order(self):
-        return np.random.default_rng(self.seed + self.epoch).permutation(self.count)
+        return list(range(self.count))
 
 
-class DealNumPyIntegers(DealByNumPy):
-    def __iter__(self):
-        return iter(self.order()[self.rank :: self.size])
-
-
-class DealGlobal(DealByNumPy):
+class Rotated(WithOrder):
     def order(self):
-        torch.manual_seed(self.seed * 1000 + self.epoch)
-        return torch.randperm(self.count).numpy()
+        k = self.key() % max(1, self.count)
+        return [*range(k, self.count), *range(k)]
 
 
-class DealForgetsTheEpoch(DealByNumPy):
+class ShufflesItsOwn(WithOrder):
+    def mine(self):
+        own = list(range(self.rank, self.count, self.size))
+        random.Random(self.key()).shuffle(own)
+        return own
+
+
+class ShufflesEachRankAfter(WithOrder):
+    def mine(self):
+        own = self.order()[self.rank :: self.size]
+        random.Random(self.key() + self.rank).shuffle(own)
+        return own
+
+
+class GivesTensors(WithOrder):
+    def mine(self):
+        return list(torch.tensor(self.order(), dtype=torch.long)[self.rank :: self.size])
+
+
+class GivesNumpy(WithOrder):
+    def mine(self):
+        return np.array(self.order(), dtype=int)[self.rank :: self.size]
+
+
+class SeedsTorch(WithOrder):
+    def order(self):
+        torch.manual_seed(self.key())
+        return torch.randperm(self.count).tolist()
+
+
+class SeedsTorchAndRestores(WithOrder):
+    def order(self):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.key())
+            return torch.randperm(self.count).tolist()
+
+
+class SeedsNumpy(WithOrder):
+    def order(self):
+        np.random.seed(self.key() % 2**32)
+        return np.random.permutation(self.count).tolist()
+
+
+class SeedsRandom(WithOrder):
+    def order(self):
+        random.seed(self.key())
+        return random.sample(range(self.count), self.count)
+
+
+class GlobalTorch(WithOrder):
+    def order(self):
+        return torch.randperm(self.count).tolist()
+
+
+class SeedsInInit(WithOrder):
+    def __init__(self, *args):
+        super().__init__(*args)
+        torch.manual_seed(self.seed)
+
+
+class NoEpochYet(WithOrder):
+    def __init__(self, count, rank, size, seed):
+        self.count, self.rank, self.size, self.seed = count, rank, size, seed
+
+
+class EpochIsOne(WithOrder):
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.epoch = 1
+
+
+class GoesOnDrawing(WithOrder):
+    """Each iteration draws from the same generator, so a second one differs."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.set_epoch(0)
+
     def set_epoch(self, epoch):
-        self.asked = epoch
+        self.epoch = epoch
+        self.generator = torch.Generator().manual_seed(_tuple_seed(self))
 
-
-class DealPads(DealByNumPy):
     def order(self):
-        order = super().order()
-        return np.resize(order, -(-self.count // self.size) * self.size) if self.count else order
+        return torch.randperm(self.count, generator=self.generator).tolist()
+
+
+class ShufflesFurther(WithOrder):
+    """Each epoch shuffles the order of the one before."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.random = random.Random(self.seed)
+        self.now = list(range(self.count))
+        self.random.shuffle(self.now)
+
+    def set_epoch(self, epoch):
+        self.random.shuffle(self.now)
+
+    def order(self):
+        return list(self.now)
+
+
+class OnceOnly(WithOrder):
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.set_epoch(0)
+
+    def set_epoch(self, epoch):
+        self.epoch = epoch
+        self.left = iter(self.mine())
+
+    def __iter__(self):
+        return self.left
+
+
+class ItsOwnIterator(WithOrder):
+    def __iter__(self):
+        self.left = iter(self.mine())
+        return self
+
+    def __next__(self):
+        return next(self.left)
+
+
+class EpochCountsItself(WithOrder):
+    def __iter__(self):
+        mine = self.mine()
+        self.epoch += 1
+        return iter(mine)
+
+
+class OrderOfTheStart(WithOrder):
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.list = self.mine()
+
+    def __iter__(self):
+        return iter(self.list)
+
+
+class WithReplacement(WithOrder):
+    def order(self):
+        r = random.Random(self.key())
+        return [r.randrange(self.count) for _ in range(self.count)]
+
+
+class FromOne(WithOrder):
+    def order(self):
+        return [i + 1 for i in super().order()]
+
+
+class AList(WithOrder):
+    def __iter__(self):
+        return self.mine()
+
+
+class Sampler(DistributedSampler):
+    def __init__(self, count, rank, size, seed):
+        super().__init__(range(count), num_replicas=size, rank=rank, seed=seed)
+
+
+class FewDraws(WithOrder):
+    """Only 256 orders."""
+
+    def key(self):
+        return super().key() % 4
+
+
+class SwapsOnce(WithOrder):
+    def order(self):
+        order = list(range(self.count))
+        r = random.Random(self.key())
+        if self.count > 1:
+            i, j = r.sample(range(self.count), 2)
+            order[i], order[j] = order[j], order[i]
+        return order
 
 
 RIGHT = {
-    "31.1": [whole_stacked, whole_in_a_loop, whole_running_mean, whole_by_where],
-    "31.2": [memory_by_table, memory_by_parts, memory_match, memory_tensor],
-    "31.3": [best_by_argmin, best_in_a_loop, best_sorted, best_by_the_root],
-    "31.4": [DealByPython, DealByNumPy, DealAsSampler, DealBySorting],
+    "31.1": [
+        weighted_sum,
+        stacked,
+        einsum_of_some,
+        accumulated,
+        running_mean,
+        reduced_in_double,
+        masked_copy,
+    ],
+    "31.2": [four_times_four, with_match, with_a_table, with_ways, whole_of_a_float],
+    "31.3": [
+        min_with_key,
+        with_a_loop,
+        numpy_argmin,
+        exact_fractions,
+        torch_double,
+        closed_form_and_neighbours,
+        tuples_sorted,
+        stops_when_it_grows,
+    ],
+    "31.4": [TorchDeal, NumpyDeal, RandomDeal, HashDeal, DoubleShuffle, SequenceDeal, WithOrder],
 }
 WRONG = {
     "31.1": [
         plain_mean,
-        nan_by_zero,
-        weighted_without_division,
-        in_place_weights,
-        rounded_weights,
-        largest_rank_only,
+        mean_of_the_busy,
+        nan_mean,
+        nan_times_nought,
+        by_ranks,
+        not_divided,
+        sum_by_images,
+        changes_the_first,
+        adds_to_the_first,
+        cleans_in_place,
+        whole_weights,
+        softmax_weights,
+        a_list,
+        one_number,
+        flattened,
+        leading_one,
+        first_rank_only,
+        shares_of_the_ranks,
+        total_with_empty_as_one,
+        inverse_weights,
+        stops_at_the_empty,
+        counts_shift,
+        cuts_nan_and_plain,
     ],
     "31.2": [
-        memory_without_gradient,
-        memory_any_way,
-        memory_reversed,
-        memory_weights_uncut,
-        memory_in_float64,
-        memory_one_of_adam,
+        no_gradient,
+        weights_only,
+        bits,
+        doubles,
+        cuts_the_optimizer_only,
+        cuts_the_weights_only,
+        keeps_the_weights_whole,
+        ways_swapped,
+        ddp_of_all_ranks,
+        both_cut,
+        all_else_is_fsdp,
+        all_else_is_ddp,
+        none_for_others,
+        key_error,
+        asserts,
+        returns_the_error,
+        capitals_too,
+        by_ending,
+        by_substring,
+        prints_and_goes_on,
+        kilobytes,
+        gathers_a_whole_weight,
     ],
     "31.3": [
-        best_is_most,
-        best_without_latency,
-        best_from_zero,
-        best_powers_of_two,
-        best_as_text,
-        best_bytes_as_bits,
+        largest_of_ties,
+        most_left_out,
+        from_two,
+        from_nought,
+        the_time,
+        time_and_number,
+        without_limit,
+        without_alpha,
+        without_size,
+        alpha_once,
+        alpha_not_multiplied,
+        size_once,
+        size_not_cut,
+        times_bandwidth,
+        compute_not_divided,
+        slowest,
+        precedence,
+        root_rounded,
+        root_floored,
+        root_without_alpha_nought,
+        alpha_nought_means_all,
+        powers_of_two,
+        goes_on_at_ties,
+        most_efficient,
     ],
     "31.4": [
-        DealContiguous,
-        DealAddsSeeds,
-        DealNumPyIntegers,
-        DealGlobal,
-        DealForgetsTheEpoch,
-        DealPads,
+        SeedPlusEpoch,
+        SeedTimesEpoch,
+        SeedTimesEpochPlusOne,
+        SeedXorEpoch,
+        SeedTimesTen,
+        WordsTogether,
+        LargeStep,
+        SeedIgnored,
+        EpochIgnored,
+        RankInTheSeed,
+        SizeInTheSeed,
+        InBlocks,
+        InBlocksLen,
+        Padded,
+        Dropped,
+        RestToTheLast,
+        LenDown,
+        LenUp,
+        LenAll,
+        NoShuffle,
+        Rotated,
+        ShufflesItsOwn,
+        ShufflesEachRankAfter,
+        GivesTensors,
+        GivesNumpy,
+        SeedsTorch,
+        SeedsNumpy,
+        SeedsRandom,
+        GlobalTorch,
+        SeedsInInit,
+        NoEpochYet,
+        EpochIsOne,
+        GoesOnDrawing,
+        ShufflesFurther,
+        OnceOnly,
+        EpochCountsItself,
+        OrderOfTheStart,
+        WithReplacement,
+        FromOne,
+        AList,
+        Sampler,
+        FewDraws,
+        SwapsOnce,
     ],
 }
