@@ -221,7 +221,11 @@ def _collection(collection: Collection, detail: Detail) -> dict[str, Any]:
 
 def _mapping(artist: ScalarMappable) -> dict[str, Any]:
     low, high = artist.get_clim()
-    return {"cmap": artist.get_cmap().name, "range": _numbers([low, high])}
+    cmap = artist.get_cmap()
+    # What Matplotlib calls a map that it made of given colours depends on its version.
+    given = cmap.name in ("unnamed", "from_list")
+    name = " ".join(map(_hex, cmap(range(min(cmap.N, 8))))) if given else cmap.name
+    return {"cmap": name, "range": _numbers([low, high])}
 
 
 def _points(points: np.ndarray, detail: Detail) -> dict[str, Any]:
