@@ -119,7 +119,14 @@ def test_every_condition_runs_all_notebooks(condition: str, tmp_path: Path):
     assert (paths == sorted(paths)) == (condition != "random order")
     assert ("unshare" in words) == (condition in ("no network", "read-only home"))
     workers = words[words.index("-n") + 1] if "-n" in words else None
-    assert workers == {"two workers": "2", "eight workers": "8"}.get(condition)
+    assert workers == (
+        str(platforms.WORKERS[condition]) if condition in platforms.WORKERS else None
+    )
+
+
+def test_an_older_processor_gets_its_instructions(tmp_path: Path):
+    assert platforms.environment(platforms.OLDER, tmp_path)["ATEN_CPU_CAPABILITY"] == "avx2"
+    assert platforms.environment("first run", tmp_path).get("ATEN_CPU_CAPABILITY") != "avx2"
 
 
 @pytest.mark.slow

@@ -3,8 +3,9 @@
 Run by hand: ``python -m tests.platforms``, or with the names of conditions. "Colab's versions" is
 run by the Python of an environment that has what ``colab.txt`` lists: ``make platforms`` makes it,
 in ``.venv-colab``, with the Python that COLAB_PYTHON names (python3.13). "eight workers" is for a
-machine with a GPU, and some sixteen cores beside it. The record is ``book/results/platforms.json``;
-the book's page *How to use this book* shows it.
+machine with a GPU, and some sixteen cores beside it; "an older processor" for one that has AVX-512,
+and does without it. The record is ``book/results/platforms.json``; the book's page *How to use this
+book* shows it.
 
 Linux only: ``unshare`` makes the machine without a network and the home that nobody can write to.
 """
@@ -45,8 +46,13 @@ CONDITIONS = [
     "another locale",
 ]
 COLAB = "Colab's versions"
+OLDER = "an older processor"
 EIGHT = "eight workers"
-KNOWN = [*CONDITIONS, COLAB, EIGHT]
+KNOWN = [*CONDITIONS, COLAB, OLDER, EIGHT]
+WORKERS = {"two workers": 2, COLAB: 2, OLDER: 2, EIGHT: 8}
+# Other instructions sum in another order: what a training ends with moves in its last digits.
+INSTRUCTIONS = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2",
+                "MKL_ENABLE_INSTRUCTIONS": "AVX2"}  # fmt: skip
 PINNED = Path(__file__).with_name("colab.txt")
 
 
@@ -58,8 +64,8 @@ def command(condition: str, report: Path) -> list[str]:
     run = [sys.executable, "-m", "pytest", "--nbval", "-q", f"--junitxml={report}", *paths]
     if condition == "random order":
         run += ["-p", "no:tests.order"]
-    if condition.endswith("workers"):
-        run += ["-n", {"two workers": "2", EIGHT: "8"}[condition]]
+    if condition in WORKERS:
+        run += ["-n", str(WORKERS[condition])]
     return {"no network": ALONE, "read-only home": SEALED}.get(condition, []) + run
 
 
@@ -68,6 +74,8 @@ def environment(condition: str, folder: Path) -> dict[str, str]:
     variables = dict(os.environ)
     if condition == "one thread":
         variables |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    if condition == OLDER:
+        variables |= INSTRUCTIONS
     if condition == "read-only home":
         (folder / "home").mkdir()
         variables["HOME"] = str(folder / "home")
