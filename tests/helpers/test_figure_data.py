@@ -156,3 +156,13 @@ def test_ipython_stores_the_description_beside_the_picture():
 
 def test_without_a_notebook_nothing_is_registered():
     figure_data.register(None)
+
+
+@pytest.mark.parametrize("name", ["unnamed", "from_list"])
+def test_given_colours_are_described_whatever_matplotlib_calls_their_map(name):
+    grid = np.add.outer(np.arange(4.0), np.arange(4.0))
+    figure, axes = plt.subplots()
+    lines = axes.contour(grid, levels=[1, 3], colors=["#2b7fd4", "#d9480f"])
+    lines.get_cmap().name = name
+    [found] = described(figure)["axes"]
+    assert [artist["cmap"] for artist in found["artists"]] == ["#2b7fd4 #d9480f"]

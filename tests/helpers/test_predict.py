@@ -429,3 +429,10 @@ def test_from_the_shell(tmp_path):
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"{PROGRAM}there is no file hat.png; name a picture file\n"
+
+
+@pytest.mark.parametrize(("column", "turned"), [([255, 0, 0, 255], True), ([255, 0, 0, 0], False)])
+def test_each_pixel_of_the_border_counts_once_in_a_picture_one_pixel_wide(column, turned):
+    image = Image.fromarray(np.array(column, dtype=np.uint8).reshape(4, 1))
+    done = predict.as_input(image, trim=False)[1]
+    assert any("negative" in words for words in done) == turned
