@@ -205,7 +205,7 @@ def soft_sign(answer: Any) -> str:
         hint="Another call of forward came in between. Keep what backward needs in ctx, where each "
         "call has its own.",
     )
-    return "gradcheck agrees with your backward."
+    return "forward and backward agree with the formula. Let gradcheck judge them, too."
 
 
 def _slope(x: Tensor) -> Tensor:
