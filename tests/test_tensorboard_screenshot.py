@@ -12,11 +12,13 @@ from tests.notebooks import ROOT
 pytestmark = pytest.mark.slow
 STORED = ROOT / "helpers" / "assets" / "tensorboard.png"
 TOOL = ROOT / "book" / "tools" / "tensorboard_screenshot.py"
+STEPS = (320, 447, 890, 463)  # the numbers below the upper chart, in pixels
 
 
-def _blurred(path) -> np.ndarray:
+def _blurred(path, radius=8, part=None) -> np.ndarray:
     with Image.open(path) as image:
-        return np.asarray(image.convert("RGB").filter(ImageFilter.BoxBlur(8)), dtype=float)
+        blurred = image.convert("RGB").filter(ImageFilter.BoxBlur(radius))
+        return np.asarray(blurred.crop(part) if part else blurred, dtype=float)
 
 
 def test_the_stored_picture_is_what_the_page_looks_like(tmp_path):
@@ -24,5 +26,8 @@ def test_the_stored_picture_is_what_the_page_looks_like(tmp_path):
     new, stored = _blurred(tmp_path / "new.png"), _blurred(STORED)
     assert new.shape == stored.shape
     assert np.abs(new - stored).mean() < 6
+    # Epochs in place of steps, as in an older picture, lie 8 apart.
+    steps = [_blurred(path, 1, STEPS) for path in (tmp_path / "new.png", STORED)]
+    assert np.abs(steps[0] - steps[1]).mean() < 3
     # The page of another folder, empty but for its frame, would not pass.
     assert np.abs(stored[::-1] - stored).mean() > 12
