@@ -32,6 +32,7 @@ def figure(draw):
     return {"output_type": "display_data", "data": data, "metadata": {}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", PATHS, ids=IDS)
 def test_every_mutation_of_a_stored_output_is_caught(path, record_property):
     caught, missed = 0, []

@@ -41,6 +41,7 @@ def test_chapters_are_chosen_by_number_or_name(tmp_path):
         execute.chapters(["04"], tmp_path)
 
 
+@pytest.mark.slow
 def test_outputs_are_stored_and_metadata_is_clean(notebook):
     path = notebook("print(6 * 7)", "6 * 7", "6 * 7")
     execute.execute(path)

@@ -22,6 +22,7 @@ FACTS: dict[str, dict[float, str]] = {
     "08_convolution": {5000: "what the exercise allows"},
     "09_initialization": {250_000: "500 times 500"},
     "11_alexnet": {
+        55: "the maps of the paper's figure, and 1 + (227 - 11) / 4",
         53.25: "a division",
         1500: "8,500 from 10,000",
         20_000: "what the exercise allows",

@@ -287,6 +287,7 @@ def test_every_network_of_the_training_command_is_known(capsys):
     assert names.split(",") == list(CLASSIFIERS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(CLASSIFIERS))
 def test_a_network_of_the_training_command_is_read(name, tmp_path):
     words = [str(tmp_path), f"--model={name}", "--images=64", "--epochs=1", "--device=cpu"]
