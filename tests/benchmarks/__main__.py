@@ -1,7 +1,8 @@
 """Measures the book, prints tables, and keeps the budgets. Run by hand: make bench.
 
 The budgets (seconds and memory of each chapter, seconds of a build) are written to
-``book/results/budgets.json``, which the page *How to use this book* shows.
+``book/results/budgets.json``, which the page *How to use this book* shows. Every record carries the
+yardstick of the machine that it was made on.
 
 ``python -m tests.benchmarks`` with a name measures one part. ``budgets``. ``pages``: the weight of
 the built pages and Lighthouse's scores, in ``book/results/pages.json``. ``speed``: imports and the
@@ -32,12 +33,12 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import helpers
 from book import notebooks
-from tests.benchmarks import ladder, pages, suite
+from tests.benchmarks import ladder, pages, suite, yardstick
 from tests.benchmarks.precision import ratios
 
 ROOT = Path(__file__).parents[2]
 BUDGETS = ROOT / "book" / "results" / "budgets.json"
-IMPORTS, REPETITIONS = 5, 40
+REPETITIONS = 40
 ROW = "{:<44}{:>12}{:>14}"
 
 
@@ -54,18 +55,6 @@ def notebook(path: Path) -> tuple[float, float]:
                        startup_timeout=600).execute()  # fmt: skip
         seconds = time.perf_counter() - started
     return seconds, int(content.cells[-1].outputs[0].text) / 1024
-
-
-def statements(texts: list[str]) -> dict[str, float]:
-    """Returns each statement's median seconds, measured in turn in fresh processes."""
-    code = "import time; t = time.perf_counter(); {}; print(time.perf_counter() - t)"
-    seconds: dict[str, list[float]] = {text: [] for text in texts}
-    for _ in range(IMPORTS):
-        for text, measured in seconds.items():
-            command = [sys.executable, "-c", code.format(text)]
-            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-            measured.append(float(done.stdout))
-    return {text: statistics.median(measured) for text, measured in seconds.items()}
 
 
 def _network() -> nn.Module:
@@ -171,6 +160,7 @@ def keep(chapters: dict[str, dict[str, float]], cold: float, warm: float) -> Non
         "torch": torch.__version__,
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU",
         "cores": os.cpu_count(),
+        "yardstick": yardstick.measure(),
         "build_seconds": round(cold, 1),
         "rebuild_seconds": round(warm, 1),
         "chapters": chapters,
@@ -186,7 +176,8 @@ def precision() -> None:
 
 
 def speed() -> None:
-    found = statements(["import torch", "import helpers", "import helpers; helpers.setup()"])
+    texts = ["import torch", "import helpers", "import helpers; helpers.setup()"]
+    found = yardstick.statements(texts)
     print(ROW.format("import", "seconds", "of torch's"))
     torchs = found["import torch"]
     for text, seconds in found.items():

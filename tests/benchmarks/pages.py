@@ -17,6 +17,7 @@ import tempfile
 from pathlib import Path
 
 from helpers.files import write_atomically
+from tests.benchmarks import yardstick
 from tests.notebooks import ROOT
 from tests.site.browsing import FLAGS, SITE, Quiet, chromium, served
 
@@ -119,6 +120,7 @@ def measure() -> dict:
     record = {
         "date": datetime.date.today().isoformat(),
         "cores": os.cpu_count(),
+        "yardstick": yardstick.measure(),
         "pages": weights(["book/index.html", *names]),
         "lighthouse": {},
     }

@@ -22,6 +22,7 @@ import psutil
 import torch
 
 from helpers.files import write_atomically
+from tests.benchmarks import yardstick
 from tests.notebooks import ROOT
 from tests.order import RECORD
 from tests.traces import MARK, processes
@@ -106,6 +107,7 @@ def measure(path: Path = RECORD) -> dict:
         "python": platform.python_version(),
         "torch": torch.__version__,
         "cores": os.cpu_count(),
+        "yardstick": yardstick.measure(),
         "notebooks_alone_seconds": round(alone),
         "seconds": round(seconds),
         "ratio": round(seconds / alone, 2),
