@@ -185,21 +185,28 @@ def same_memory(answer: Any) -> str:
 )
 def pairwise_distances(answer: Any) -> str:
     draw = Draw(2)
-    sizes = ((5, 4, 3), (1, 6, 2), (3, 3, 1), (2, 7, 8))
+    sizes = ((5, 4, 3), (1, 6, 2), (3, 3, 1), (2, 7, 8), (80, 80, 3))
     for n, m, d in sizes:
         for dtype in (torch.float32, torch.float64):
             a, b = draw.normal(n, d, dtype=dtype), draw.normal(m, d, dtype=dtype)
-            if n > 1:
+            if n == m == 80:
+                b = a.clone()  # so many that |a|² + |b|² - 2 a·b rounds below 0 at some of them
+            elif n > 1:
                 b[-1] = a[0]  # a distance of exactly 0
             name = f"pairwise_distances(a, b), for shapes {tuple(a.shape)} and {tuple(b.shape)},"
             difference = a.unsqueeze(1) - b.unsqueeze(0)
             distance = difference.double().norm(dim=-1)
             result = as_tensor(call(answer, a, b), name, dtype="float")
+            hollow = result.isnan()
             require(
-                not result.isnan().any(),
-                "A distance is nan: the root of a number just below 0. Rounding makes it in "
-                "a² + b² - 2ab where two points are equal: clamp at 0 before the root, or square "
-                "the differences themselves.",
+                not hollow.any() or result.shape != distance.shape or hollow[distance > 0].any(),
+                "The distance of a point to itself is nan: |a|² + |b|² - 2 a·b can round below 0, "
+                "and its root is nan. Subtract first, then square, or clamp at 0 before the root.",
+            )
+            require(
+                not hollow.any(),
+                "A distance is nan: the root of a number below 0. Squares of differences are never "
+                "below 0.",
             )
             compare(
                 result,

@@ -302,6 +302,14 @@ def root_below_zero(a, b):
     return (a.square().sum(1)[:, None] + b.square().sum(1) - 2 * a @ b.T - 1e-6).sqrt()
 
 
+def expanded_square(a, b):
+    return (a.square().sum(1)[:, None] + b.square().sum(1) - 2 * a @ b.T).sqrt()
+
+
+def square_with_a_wrong_sign(a, b):
+    return (a.square().sum(1)[:, None] - b.square().sum(1)).sqrt()
+
+
 def with_cdist(a, b):
     return torch.cdist(a, b)
 
@@ -563,6 +571,8 @@ WRONG = {
         (not_summed, "sum over it"),
         (dot_products, "subtract before you multiply"),
         (root_below_zero, "clamp at 0 before the root"),
+        (expanded_square, "The distance of a point to itself is nan"),
+        (square_with_a_wrong_sign, "the root of a number below 0"),
         (with_cdist, "cdist computed them"),
         (loops, "there is a loop in the code"),
         (stacked, "there is a loop in the code"),
