@@ -65,6 +65,8 @@ def slope(answer: Any) -> str:
                 "The sign is wrong: this is the slope downhill.": -expected,
                 "This is the slope of the function's square.": 2 * own * expected,
             },
+            hint="A finite difference comes near, and backward is exact."
+            * (abs(value - expected) < 0.01 * abs(expected)),
         )
         again = as_float(call(answer, function, at), name)
         require(
@@ -255,6 +257,9 @@ def _compare_backward(answer: Any, x: Tensor, incoming: Tensor) -> None:
         "The square is missing: the slope is 1 / (1 + |x|)².": incoming / (1 + v.abs()),
         "The absolute value is missing in backward: the slope is 1 / (1 + |x|)².": (
             incoming / (1 + v) ** 2
+        ),
+        "The slope was computed from the output: save x for backward.": (
+            incoming / (1 + (v / (1 + v.abs())).abs()) ** 2
         ),
         "backward divides by the slope: multiply by it.": incoming / slope,
         "The sign is wrong: the slope of the softsign is positive everywhere.": -incoming * slope,

@@ -61,6 +61,10 @@ def coarse_difference(function, at):
     return (function(torch.tensor(at + 0.5)) - function(torch.tensor(at - 0.5))).item()
 
 
+def fine_difference(function, at):
+    return ((function(torch.tensor(at + 1e-3)) - function(torch.tensor(at - 1e-3))) / 2e-3).item()
+
+
 def integers_fail(function, at):
     x = torch.tensor(at, requires_grad=True)
     function(x).backward()
@@ -331,6 +335,13 @@ class InPlaceForward(SavesX):
         return x.clone()
 
 
+class SlopeOfTheOutput(SavesTheResult):
+    @staticmethod
+    def backward(ctx, incoming):
+        (y,) = ctx.saved_tensors
+        return incoming / (1 + y.abs()) ** 2
+
+
 class ClassLevel(Function):
     @staticmethod
     def forward(ctx, x):
@@ -555,6 +566,7 @@ WRONG = {
         (one_leaf_for_all, "when it was called again: gradients accumulate"),
         (downhill, "The sign is wrong"),
         (coarse_difference, "slope(x ** 3, 2.0) is 12.25, and it should be 12"),
+        (fine_difference, "A finite difference comes near, and backward is exact"),
         (integers_fail, "in `x = torch.tensor(at, requires_grad=True)` for the function cube, 3)"),
         (not_tracked, "in `function(x).backward()` for the function cube, 2.0)"),
         (slope_of_the_square, "the slope of the function's square"),
@@ -587,6 +599,7 @@ WRONG = {
         (Summed, "your answer raised RuntimeError"),
         (ForwardWithoutAbs, "The absolute value is missing: x / (1 + |x|)"),
         (InPlaceForward, "an in-place operation is at work"),
+        (SlopeOfTheOutput, "computed from the output: save x"),
         (ClassLevel, "Another call of forward came in between"),
         (WithoutBackward, "your answer raised NotImplementedError"),
         (BackwardOfNothing, "backward returns None"),
