@@ -13,6 +13,7 @@ from helpers.checks.machinery import (
     as_tensor,
     call,
     compare,
+    diagnose,
     exercise,
     forbid,
     plain,
@@ -60,9 +61,25 @@ def penalised_risk(answer: Any) -> str:
             )
         leaf = w.clone().requires_grad_()
         result = call(answer, leaf, X, y, 0.5)
-        expected = (X @ leaf - y).square().mean() + 0.5 * leaf.square().sum()
-        require_gradients(result, expected, {"w": leaf}, "penalised_risk(w, X, y, 0.5)")
+        risk, penalty = (X @ leaf - y).square().mean(), 0.5 * leaf.square().sum()
+        _require_both_parts(result, leaf, risk, penalty)
+        require_gradients(result, risk + penalty, {"w": leaf}, "penalised_risk(w, X, y, 0.5)")
     return "A loss and what you add to it."
+
+
+def _require_both_parts(result: Any, w: Tensor, risk: Tensor, penalty: Tensor) -> None:
+    found = as_tensor(result, "penalised_risk(w, X, y, 0.5)")
+    if not found.requires_grad:
+        return
+    theirs, first, second = (
+        torch.autograd.grad(part.sum(), w, retain_graph=True, allow_unused=True)[0]
+        for part in (found, risk, penalty)
+    )
+    if theirs is not None:
+        cut = "The value is right, but no gradient reaches w through the {}: item() or detach cuts "
+        typical = {cut.format("penalty"): first, cut.format("errors"): second}
+        diagnose(theirs, {f"{hint}it off.": g for hint, g in typical.items()}, 1e-4,
+                 unlike=first + second)  # fmt: skip
 
 
 def _mistakes_of_risk(errors: Tensor, w: Tensor, strength: float) -> dict[str, Tensor]:

@@ -82,6 +82,18 @@ def detached_penalty(w, X, y, strength):
     return ((X @ w - y) ** 2).mean() + strength * (w.detach() ** 2).sum()
 
 
+def penalty_as_a_number(w, X, y, strength):
+    return ((X @ w - y) ** 2).mean() + strength * (w**2).sum().item()
+
+
+def detached_errors(w, X, y, strength):
+    return ((X @ w.detach() - y) ** 2).mean() + strength * (w**2).sum()
+
+
+def half_detached(w, X, y, strength):
+    return ((X @ w - y) ** 2).mean() + strength * (w * w.detach()).sum()
+
+
 def data_of_w(w, X, y, strength):
     return ((X @ w.data - y) ** 2).mean() + strength * (w.data**2).sum()
 
@@ -473,7 +485,10 @@ WRONG = {
         (absolute_errors, "square the errors"),
         (per_sample, "should be one number, and it is a float64 tensor of shape (12,)"),
         (wrong_order, "in `return ((w @ X - y) ** 2).mean()"),
-        (detached_penalty, "The gradient of penalised_risk(w, X, y, 0.5) for w"),
+        (detached_penalty, "no gradient reaches w through the penalty"),
+        (penalty_as_a_number, "no gradient reaches w through the penalty"),
+        (detached_errors, "no gradient reaches w through the errors"),
+        (half_detached, "The gradient of penalised_risk(w, X, y, 0.5) for w"),
         (data_of_w, "no graph, so nothing can be learned"),
         (a_python_number, "should be a torch.Tensor, and it is the number"),
     ],
