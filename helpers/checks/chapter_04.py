@@ -81,8 +81,12 @@ def _compare_dataset(dataset: Any, table: list[dict], columns: list[str], target
         f"{where} len(dataset) is {size} for a table of {len(table)} row{'s' * (len(table) != 1)}.",
     )
     for i, row in reversed(list(enumerate(table))):
-        name = f"{where} dataset[{i}]"
-        values, found = as_pair(call(dataset.__getitem__, i), name, "the values", "the target")
+        name, before = f"{where} dataset[{i}]", _written(table)
+        result = call(dataset.__getitem__, i)
+        if _written(table) != before:
+            cause = "" if target in row else " pop takes a value out, row[target] only reads it."
+            raise Wrong(f"{name} has changed the table: it should stay as it is.{cause}")
+        values, found = as_pair(result, name, "the values", "the target")
         numbers = [float(row[c]) for c in columns]
         keys = [k for k, v in row.items() if not isinstance(v, str)]
         compare(
@@ -127,6 +131,10 @@ def _compare_dataset(dataset: Any, table: list[dict], columns: list[str], target
             found == int(row[target]),
             f"{where} the target of dataset[{i}] is {found}, and it should be {int(row[target])}.",
         )
+
+
+def _written(table: list[dict]) -> list[list[str]]:
+    return [sorted(f"{key}: {value!r}" for key, value in row.items()) for row in table]
 
 
 @exercise(
@@ -245,17 +253,13 @@ def stratified(answer: Any) -> str:
     ):
         labels = torch.cat([torch.full((n,), v) for n, v in zip(sizes, names, strict=True)])
         labels = labels[draw.order(len(labels))]
-        _compare_split(call(answer, labels, share), labels, share)
+        _compare_split(answer, labels, share)
     return "Rare classes are in both parts."
 
 
-def _compare_split(result: Any, labels: Tensor, share: float) -> None:
+def _compare_split(answer: Any, labels: Tensor, share: float) -> None:
     name = f"stratified(labels, {share})"
-    pair = as_pair(result, name, "the first list", "the second list")
-    first, second = (
-        _positions(part, f"The {which} result of {name}")
-        for part, which in zip(pair, ("first", "second"), strict=True)
-    )
+    first, second = _split(answer, labels, share)
     n = len(labels)
     classes = sorted(set(labels.tolist()))
     sizes = [int((labels == c).sum()) for c in classes]
@@ -284,7 +288,7 @@ def _compare_split(result: Any, labels: Tensor, share: float) -> None:
             f"{name}: {len(missing)} of {n} positions are in neither list, such as {missing[0]}, "
             f"which has label {int(labels[missing[0]])}."
         )
-    counts = [int((labels[first] == c).sum()) if first else 0 for c in classes]
+    counts = _counts(first, labels)
     expected = [math.floor(share * size) for size in sizes]
     if counts == expected:
         return
@@ -306,11 +310,31 @@ def _compare_split(result: Any, labels: Tensor, share: float) -> None:
         * len(sizes),
     }
     text = f"{name}: of classes with {sizes} samples, the first list has {counts}, and {expected} "
+    together = "are asked for: split each class on its own, not all together."
+    as_one = sum(counts) in (math.floor(share * n), math.ceil(share * n), round(share * n))
+    for turn in range(1, 4):  # the labels in other orders, which a split by class does not notice
+        others = labels.roll(turn * n // 4)
+        if as_one and _counts(_split(answer, others, share)[0], others) != counts:
+            raise Wrong(f"{text}{together}")
     for hint, wrong in typical.items():
         require(counts != wrong or wrong == expected, f"{text}are asked for: {hint}")
-    if sum(counts) in (math.floor(share * n), math.ceil(share * n), round(share * n)):
-        raise Wrong(f"{text}are asked for: split each class on its own, not all together.")
+    require(not as_one, f"{text}{together}")
     raise Wrong(f"{text}are asked for: share times the size of each class, rounded down.")
+
+
+def _split(answer: Any, labels: Tensor, share: float) -> list[list[int]]:
+    name = f"stratified(labels, {share})"
+    pair = as_pair(call(answer, labels, share), name, "the first list", "the second list")
+    return [
+        _positions(part, f"The {which} result of {name}")
+        for part, which in zip(pair, ("first", "second"), strict=True)
+    ]
+
+
+def _counts(positions: list[int], labels: Tensor) -> list[int]:
+    valid = [i for i in positions if 0 <= i < len(labels)]
+    found = labels[torch.tensor(valid, dtype=torch.int64)]
+    return [int((found == c).sum()) for c in labels.unique()]
 
 
 def _positions(part: Any, name: str) -> list[int]:

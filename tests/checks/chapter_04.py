@@ -143,6 +143,22 @@ class PopsTheTarget(Dataset):
         return self.x[index], self.y[index]
 
 
+class PopsAtEachRow(AsNeeded):
+    def __getitem__(self, index):
+        row = self.table[index]
+        target = row.pop(self.target)
+        return torch.tensor([row[c] for c in self.columns], dtype=torch.float32), int(target)
+
+
+class WritesIntoTheTable(AsNeeded):
+    def __getitem__(self, index):
+        row = self.table[index]
+        row[self.target] = int(row[self.target])
+        for name in self.columns:
+            row[name] = torch.tensor(float(row[name]))
+        return torch.stack([row[name] for name in self.columns]), row[self.target]
+
+
 class OfTheClass(AsNeeded):
     def __init__(self, table, columns, target):
         cls = type(self)
@@ -288,6 +304,31 @@ def over_all_classes(labels, share):
     everything = list(range(len(labels)))
     cut = int(share * len(labels))
     return everything[:cut], everything[cut:]
+
+
+def all_together_at_random(labels, share):
+    order = torch.randperm(len(labels)).tolist()
+    return order[: int(share * len(labels))], order[int(share * len(labels)) :]
+
+
+def all_together_with_seed(seed):
+    def all_together(labels, share):
+        order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed)).tolist()
+        return order[: int(share * len(labels))], order[int(share * len(labels)) :]
+
+    all_together.__name__ += f"_{seed}"
+    return all_together
+
+
+def shuffled_after_a_seed(labels, share):
+    torch.manual_seed(0)
+    first, second = [], []
+    for label in labels.unique():
+        found = (labels == label).nonzero().squeeze(1)
+        found = found[torch.randperm(len(found))].tolist()
+        cut = int(share * len(found))
+        first, second = first + found[:cut], second + found[cut:]
+    return first, second
 
 
 def loses_the_rest(labels, share):
@@ -539,6 +580,8 @@ WRONG = {
         (LengthOfColumns, "len(dataset) is 2 for a table of 7 rows"),
         (OneOff, "another row"),
         (PopsTheTarget, "The entries of an element of the argument table have changed"),
+        (PopsAtEachRow, "dataset[6] has changed the table: it should stay as it is. pop"),
+        (WritesIntoTheTable, "dataset[6] has changed the table: it should stay as it is."),
         (OfTheClass, "once another one is made"),
         (APlainList, "should be a torch.Tensor, and it is the list"),
     ],
@@ -562,6 +605,12 @@ WRONG = {
     ],
     "04.3": [
         (over_all_classes, "split each class on its own"),
+        (all_together_at_random, "split each class on its own, not all together"),
+        *(
+            (all_together_with_seed(seed), "split each class on its own, not all together")
+            for seed in range(4)
+        ),
+        (shuffled_after_a_seed, "leave the seed alone"),
         (loses_the_rest, "in neither list"),
         (overlapping, "is in both lists"),
         (rounded_up, "rounded up"),
