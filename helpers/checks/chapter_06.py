@@ -242,6 +242,12 @@ def _mistakes_of_flip(
         "reaches beyond it on the left afterwards.": stack(
             left.clamp(0, width), y1, right.clamp(0, width), y2
         ),
+        "The boxes are cut off at the picture's border: leave them as they are.": (
+            stack(left, y1, right, y2).clamp(0, width)
+        ),
+        "Numbers below 0 have become 0: leave boxes that reach beyond the picture as they are.": (
+            stack(left, y1, right, y2).clamp(min=0)
+        ),
         "The boxes stayed where they were.": stack(x1, y1, x2, y2),
         "x1 and x2 are exchanged and not mirrored: x becomes width - x.": stack(x2, y1, x1, y2),
         "The new x2 was computed from the new x1: x2 needs the old one, so keep that.": stack(
@@ -431,16 +437,13 @@ def _cut(answer: Any, image: Tensor, boxes: Tensor, labels: Tensor, size: int) -
     moved = boxes - torch.tensor([x, y, x, y])
     cut = moved.clamp(0, size)
     area, left = ((b[:, 2:] - b[:, :2]).prod(dim=1) for b in (boxes, cut))
-    kept = 4 * left >= area
+    kept = _large_enough(cut, boxes)
     found, numbers = parts[1:]
     found = as_tensor(found, f"The boxes {name}", (None, 4))
     numbers = as_tensor(numbers, f"The labels of the boxes {name}", (len(found),))
+    _require_place(found, numbers, boxes, labels, (x, y, x, y), size)
     wrong = {
         "Boxes reach beyond the crop: cut them off at 0 and at its size.": moved,
-        "The boxes are where they were in the whole image: subtract where the crop begins.": boxes,
-        "Rows and columns are exchanged: x is subtracted from the first and third number.": (
-            boxes - torch.tensor([y, x, y, x])
-        ).clamp(0, size),
     }
     _require_kept(numbers, labels, kept, left, area, name)
     compare(
@@ -450,6 +453,48 @@ def _cut(answer: Any, image: Tensor, boxes: Tensor, labels: Tensor, size: int) -
         typical={hint: value[kept] for hint, value in wrong.items()},
     )
     return y, x
+
+
+def _require_place(
+    found: Tensor, numbers: Tensor, boxes: Tensor, labels: Tensor, offset: tuple, size: int
+) -> None:
+    """Names boxes in a wrong place, which most often change what is dropped, too."""
+    shift = torch.tensor(offset)
+    moved = boxes - shift
+    cut = moved.clamp(0, size)
+    kept = _large_enough(cut, boxes)
+    if numbers.tolist() == labels[kept].tolist() and same(found, cut[kept]):
+        return
+    subtract = "subtract left from x and top from y."
+    mistakes = {
+        f"The boxes are where they were in the whole image: {subtract}": (
+            boxes,
+            boxes.clamp(0, size),
+        ),
+        f"Rows and columns are exchanged: {subtract}": ((boxes - shift.flip(0)).clamp(0, size),),
+        f"The crop's place is added to the boxes: {subtract}": ((boxes + shift).clamp(0, size),),
+        "x₂ and y₂ are borders: cut off at size, not at size - 1.": (
+            moved.clamp(0, size - 1),
+            torch.cat([cut[:, :2], cut[:, 2:].clamp(max=size - 1)], dim=1),
+        ),
+    }
+    for hint, values in mistakes.items():
+        for value in values:
+            for keep in (kept, _large_enough(value, boxes)):
+                differs = not (torch.equal(keep, kept) and same(value[keep], cut[kept]))
+                alike = numbers.tolist() == labels[keep].tolist() and same(found, value[keep])
+                require(not (differs and alike), hint)
+    places = dict(zip(numbers.tolist(), found.tolist(), strict=True))
+    for label, box, whole in zip(labels.tolist(), moved.tolist(), cut.tolist(), strict=True):
+        require(
+            box != whole or max(box) == size or places.get(label) == box,
+            f"A box that lies wholly in the crop is missing or in another place: {subtract}",
+        )
+
+
+def _large_enough(cut: Tensor, boxes: Tensor) -> Tensor:
+    left, area = ((b[:, 2:] - b[:, :2]).prod(dim=1) for b in (cut, boxes))
+    return 4 * left >= area
 
 
 def _require_kept(

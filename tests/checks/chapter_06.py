@@ -215,6 +215,14 @@ def clamped(boxes, width):
         [(0, width), (None, 1e9), (0, width), (None, 1e9)])], dim=1)  # fmt: skip
 
 
+def clamped_everywhere(boxes, width):
+    return columns_stacked(boxes, width).clamp(0, width)
+
+
+def never_negative(boxes, width):
+    return columns_stacked(boxes, width).clamp(min=0)
+
+
 def unchanged(boxes, width):
     return boxes
 
@@ -415,6 +423,50 @@ def axes_exchanged(image, boxes, labels, size):
     return crop, wrong[torch.isin(labels, names)], names
 
 
+def with_boxes(image, boxes, labels, size, move):
+    y, x = drawn(image, size)
+    moved = move(boxes, torch.tensor([x, y, x, y]))
+    area, left = ((b[:, 2:] - b[:, :2]).prod(dim=1) for b in (boxes, moved))
+    kept = left >= 0.25 * area
+    return image[:, y : y + size, x : x + size], moved[kept], labels[kept]
+
+
+def boxes_stay_and_decide(image, boxes, labels, size):
+    return with_boxes(image, boxes, labels, size, lambda b, place: b.clamp(0, size))
+
+
+def boxes_stay_and_are_cut(image, boxes, labels, size):
+    crop, _, names = slices_and_clamp(image, boxes, labels, size)
+    return crop, boxes.clamp(0, size)[torch.isin(labels, names)], names
+
+
+def axes_exchanged_throughout(image, boxes, labels, size):
+    def move(b, place):
+        return (b - place.flip(0)).clamp(0, size)
+
+    return with_boxes(image, boxes, labels, size, move)
+
+
+def place_added(image, boxes, labels, size):
+    return with_boxes(image, boxes, labels, size, lambda b, place: (b + place).clamp(0, size))
+
+
+def only_x_moved(image, boxes, labels, size):
+    def move(b, place):
+        return (b - place * torch.tensor([1, 0, 1, 0])).clamp(0, size)
+
+    return with_boxes(image, boxes, labels, size, move)
+
+
+def cut_off_too_early(image, boxes, labels, size):
+    return with_boxes(image, boxes, labels, size, lambda b, place: (b - place).clamp(0, size - 1))
+
+
+def shown_too_small(image, boxes, labels, size):
+    crop, moved, names = slices_and_clamp(image, boxes, labels, size)
+    return crop, moved.clamp(0, size - 1), names
+
+
 def not_cut_off(image, boxes, labels, size):
     y, x = drawn(image, size)
     crop, _, names = cut(image, boxes, labels, size, y, x)
@@ -490,6 +542,8 @@ WRONG = {
         (upside_down, "this mirrors top to bottom"),
         (both_ways, "mirror left to right only"),
         (clamped, "cut off at the edge"),
+        (clamped_everywhere, "cut off at the picture's border: leave them as they are"),
+        (never_negative, "Numbers below 0 have become 0"),
         (unchanged, "stayed where they were"),
         (only_exchanged, "exchanged and not mirrored"),
         (in_place_boxes, "The numbers in the argument boxes have changed"),
@@ -519,8 +573,15 @@ WRONG = {
         (one_draw_for_both, "draw the row and the column independently"),
         (in_the_middle, "should be equally likely"),
         (often_in_the_corner, "begin at the same row"),
-        (boxes_stay, "subtract where the crop begins"),
+        (boxes_stay, "in the whole image: subtract left from x and top from y"),
+        (boxes_stay_and_decide, "in the whole image: subtract left from x and top from y"),
+        (boxes_stay_and_are_cut, "in the whole image: subtract left from x and top from y"),
         (axes_exchanged, "Rows and columns are exchanged"),
+        (axes_exchanged_throughout, "Rows and columns are exchanged: subtract left from x"),
+        (place_added, "The crop's place is added to the boxes: subtract left from x"),
+        (only_x_moved, "A box that lies wholly in the crop is missing or in another place"),
+        (cut_off_too_early, "cut off at size, not at size - 1"),
+        (shown_too_small, "cut off at size, not at size - 1"),
         (not_cut_off, "cut them off at 0"),
         (keeps_every_box, "and was kept: less than a quarter"),
         (keeps_halves, "and was dropped: not less than a quarter"),
