@@ -303,7 +303,7 @@ def both(answer: Any) -> str:
             _require_no_padding(case, net, x, y)
             _require_one_by_one(case, net, x, y)
         _require_own_weights(replace(case, steps=4, lengths=torch.tensor([4, 2])), net.train())
-    return "Each half is what nn.GRU with bidirectional=True would give."
+    return "Each half is what a layer with bidirectional=True would give."
 
 
 # A unit of a ReLU can be closed for one input or one start, and nothing passes through it. What is
