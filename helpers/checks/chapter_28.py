@@ -35,7 +35,10 @@ def window_mask(answer: Any) -> str:
         as_tensor(found, name, dtype="bool", why="A mask of numbers would be added to the scores.")
         expected = _window(steps, 0, window - 1)
         compare(found, expected, name, typical=_other_windows(steps, window, expected))
-    return "Each step sees at most `window` steps: a kernel that skips the rest does equal work for each."
+    return (
+        "Each step sees at most `window` steps: a kernel that skips the rest does equal work "
+        "for each."
+    )
 
 
 def _window(steps: int, nearest: int, farthest: int) -> Tensor:
