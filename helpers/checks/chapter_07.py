@@ -203,6 +203,10 @@ def stack(answer: Any) -> str:
                 "There is a ReLU before the first layer: x itself may be negative.": (
                     _through(x.relu(), ours, "between")
                 ),
+                "The input itself goes through a ReLU, and that of the last layer does not: the "
+                "first layer comes first, and ReLU after each but the last.": (
+                    _through(x.relu(), ours, "not the last two")
+                ),
                 "Another function than ReLU is between the layers.": (
                     lambda x=x, ours=ours: _through(x, ours, "between", F.gelu)
                 ),

@@ -222,6 +222,13 @@ class ReluFirst(AModuleList):
         return x
 
 
+class ReluBeforeAllButTheLast(AModuleList):
+    def forward(self, x):
+        for layer in self.layers[:-1]:
+            x = layer(x.relu())
+        return self.layers[-1](x)
+
+
 class Sigmoids(AModuleList):
     def forward(self, x):
         for layer in self.layers[:-1]:
@@ -604,6 +611,7 @@ WRONG = {
         (NoRelu, "no ReLU between"),
         (OnlyBeforeTheLast, "no ReLU after the first layer"),
         (ReluFirst, "before the first layer"),
+        (ReluBeforeAllButTheLast, "The input itself goes through a ReLU"),
         (Sigmoids, "There is a sigmoid"),
         (Leaky, "ReLU gives 0 below 0"),
         (NoBiases, "have no bias"),
