@@ -172,7 +172,7 @@ def cost(answer: Any) -> str:
     frozen.weight.requires_grad_(False)
     cases = [
         (nn.Conv2d(3, 8, 5), 20, 30),
-        (nn.Conv2d(4, 8, 3, stride=2, padding=1, groups=2), 16, 17),
+        (nn.Conv2d(6, 9, 3, stride=2, padding=1, groups=3), 16, 17),  # 2 would look like additions
         (nn.Conv2d(2, 5, 3, bias=False), 9, 7),
         (nn.Conv2d(1, 4, (3, 5), stride=(1, 2), padding=(0, 2)), 12, 13),
         (frozen, 6, 6),
@@ -258,8 +258,8 @@ def _mistakes_of_products(
         "position of the output.": weights * height * width,
         "The biases are multiplied, too: they are only added.": (weights + biases) * positions,
         "Additions are counted, too: only multiplications are asked for.": 2 * weights * positions,
-        "With groups, each kernel sees only its share of the input channels: in_channels // "
-        "groups.": weights * layer.groups * positions,
+        "With groups, each output channel sees in_channels // groups channels: layer.weight has "
+        "that shape already.": weights * layer.groups * positions,
         "The input channels are counted twice: layer.weight has them already.": (
             weights * layer.in_channels * positions
         ),
@@ -298,9 +298,16 @@ def _mistakes_of_products(
 )
 def design(answer: Any) -> str:
     draw = Draw(11)
-    net = as_module(call(as_function(answer)), "design()")
-    net.eval()
-    for count, height, width in ((2, 64, 64), (1, 32, 48), (3, 4, 20)):
+    net, other = (as_module(call(as_function(answer)), "design()") for _ in range(2))
+    for made in (net, other):  # lazy layers learn their sizes from a first batch
+        made.eval()
+        _stack_output(made, draw.normal(2, 1, 64, 64))
+    own = {p.data_ptr() for p in net.parameters()}
+    require(
+        net is not other and not any(p.data_ptr() in own for p in other.parameters()),
+        "Two calls return networks that share weights: make a new one in each call.",
+    )
+    for count, height, width in ((1, 32, 48), (3, 4, 20)):
         x = draw.normal(count, 1, height, width)
         _stack_output(net, x)
     weights = sum(p.numel() for p in net.parameters())

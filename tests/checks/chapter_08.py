@@ -203,6 +203,20 @@ def without_groups(layer, height, width):
     return weights + biases, by_running(layer, height, width)[1]
 
 
+def products_without_groups(layer, height, width):
+    weights, products = by_running(layer, height, width)
+    return weights, products * layer.groups
+
+
+def products_of_all_channels(layer, height, width):
+    y = layer(torch.zeros(1, layer.in_channels, height, width))
+    channels = layer.in_channels * layer.out_channels
+    positions = y.shape[2] * y.shape[3]
+    return by_running(layer, height, width)[0], (
+        channels * layer.kernel_size[0] * layer.kernel_size[1] * positions
+    )
+
+
 def square_only(layer, height, width):
     k, s, p, d = (v[0] for v in (layer.kernel_size, layer.stride, layer.padding, layer.dilation))
     h, w = ((n + 2 * p - d * (k - 1) - 1) // s + 1 for n in (height, width))
@@ -297,6 +311,17 @@ def sees_too_little():
 
 def wide_but_low():
     return stack(nn.Conv2d(8, 8, (3, 11), padding=(1, 5)))
+
+
+ONE_FOR_ALL = stack(nn.Conv2d(8, 8, (11, 11), padding=5, groups=8))
+
+
+def the_same_network():
+    return ONE_FOR_ALL
+
+
+def the_same_weights():
+    return nn.Sequential(*ONE_FOR_ALL)
 
 
 def too_many_weights():
@@ -414,6 +439,8 @@ WRONG = {
         (always_biases, "The layer has no biases (bias=False)"),
         (trainable_only, "do not require gradients"),
         (without_groups, "its share of the input channels"),
+        (products_without_groups, "each output channel sees in_channels // groups channels"),
+        (products_of_all_channels, "each output channel sees in_channels // groups channels"),
         (square_only, "only the first number of each was used"),
         (by_the_input, "each position of the output"),
         (biases_multiplied, "The biases are multiplied"),
@@ -428,6 +455,8 @@ WRONG = {
     "08.4": [
         (sees_too_little, "depends on 12 rows"),
         (wide_but_low, "depends on 12 rows"),
+        (the_same_network, "Two calls return networks that share weights"),
+        (the_same_weights, "Two calls return networks that share weights"),
         (too_many_weights, "and at most 5,000 are allowed"),
         (without_padding, "and (2, 8, 16, 16) is asked for"),
         (half_the_size, "has shape (2, 8, 32, 32)"),
