@@ -423,6 +423,11 @@ def _require_balanced(name: str, net: nn.Module, x: Tensor, before: dict[str, Te
         )
         require(bool(value.isfinite().all()), f"{key} of {name} is not finite any more.")
     outputs: list[tuple[str, Tensor]] = []
+
+    def without_bias(key: str, output: Tensor) -> float:
+        bias = net.get_submodule(key).bias
+        return float((output if bias is None else output - bias.detach()).std())
+
     handles = [
         net.get_submodule(key).register_forward_hook(
             lambda module, given, output, key=key: outputs.append((key, output.detach()))
@@ -434,12 +439,14 @@ def _require_balanced(name: str, net: nn.Module, x: Tensor, before: dict[str, Te
     for handle in handles:
         handle.remove()
     for number, (key, output) in enumerate(outputs, 1):
-        spread = float(output.std())
+        spread, bare = float(output.std()), without_bias(key, output)
+        cause = f" Without its bias it would be {bare:.2f}: the bias counts as well."
         require(
             0.9 <= spread <= 1.1,
             f"In {name} the output of linear layer {number} of {len(outputs)}, {key!r}, has a "
             f"standard deviation of {spread:.3g}, and 0.9 to 1.1 is asked for."
-            + (" The layers before it are right." if number > 1 else ""),
+            + (" The layers before it are right." if number > 1 else "")
+            + (cause if 0.95 <= bare <= 1.05 else ""),
         )
     for key in linear:
         weight = net.get_submodule(key).weight.detach()

@@ -5,6 +5,7 @@ import math
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 from torch.nn import init
 
 
@@ -436,6 +437,22 @@ def without_a_draw(net, x):
 
 
 @torch.no_grad()
+def biases_left(net, x):
+    def settle(module, inputs, output):
+        module.weight /= F.linear(inputs[0], module.weight).std()
+        return F.linear(inputs[0], module.weight, module.bias)
+
+    handles = []
+    for module in net.modules():
+        if isinstance(module, nn.Linear):
+            init.normal_(module.weight)
+            handles.append(module.register_forward_hook(settle))
+    net(x)
+    for handle in handles:
+        handle.remove()
+
+
+@torch.no_grad()
 def all_ones(net, x):
     for number, layer in enumerate(linear_in_order(net, x)):
         init.ones_(layer.weight)
@@ -574,6 +591,7 @@ WRONG = {
         (kaiming_everywhere, "and 0.9 to 1.1 is asked for"),
         (all_at_once, "The layers before it are right"),
         (without_a_draw, "has a standard deviation of 0.127"),
+        (biases_left, "Without its bias it would be 1.00: the bias counts as well"),
         (all_ones, "two rows of 0.weight are equal"),
         (only_the_first, "The layers before it are right"),
         (in_registered_order, "0.9 to 1.1"),
