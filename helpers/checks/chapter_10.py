@@ -17,6 +17,7 @@ from helpers.checks.machinery import (
     as_text,
     call,
     compare,
+    diagnose,
     exercise,
     is_stub,
     plain,
@@ -188,6 +189,7 @@ def tied(answer: Any) -> str:
         ours = [p.detach().clone().requires_grad_() for p in (weight, first, second)]
         expected = _autoencode(x, ours[0], ours[1].reshape(-1), ours[2].reshape(-1))
         labels = "the weight", "the code's bias", "the output's bias"
+        _require_both_uses(result, expected, x, weight, ours)
         require_gradients(
             result, expected, list(zip(labels, (weight, first, second), ours, strict=True)), named
         )
@@ -197,6 +199,30 @@ def tied(answer: Any) -> str:
         "Two networks share their parameters: make them in __init__, for each module anew.",
     )
     return "Half the weights of two layers."
+
+
+def _require_both_uses(
+    result: Tensor, expected: Tensor, x: Tensor, weight: Tensor, ours: list[Tensor]
+) -> None:
+    """Names the use of the weight that has no gradient, where the other one has."""
+    if not result.requires_grad:
+        return
+    w, b, c = ours[0], *(p.detach().reshape(-1) for p in ours[1:])
+    cut = w.detach()
+    through_encoder = (x @ w.T + b).clamp(min=0) @ cut + c
+    through_decoder = (x @ cut.T + b).clamp(min=0) @ w + c
+    theirs, right, first, second = (
+        torch.autograd.grad(y.square().sum(), p, retain_graph=True, allow_unused=True)[0]
+        for y, p in (
+            *((result, weight), (expected, w)),
+            *((through_encoder, w), (through_decoder, w)),
+        )
+    )
+    if theirs is not None:
+        text = "The weight is used twice, and only the {} use has a gradient: is the {} detached?"
+        typical = {text.format("encoder's", "decoder's"): first,
+                   text.format("decoder's", "encoder's"): second}  # fmt: skip
+        diagnose(theirs, typical, 1e-4, unlike=right)
 
 
 def _autoencode(x: Tensor, weight: Tensor, first: Tensor, second: Tensor) -> Tensor:
@@ -313,7 +339,10 @@ def untie(answer: Any) -> str:
     frozen[1].weight.requires_grad_(False)
     frozen[2].eval()
     _require_untied(answer, frozen, "1.weight", "3.weight", draw.normal(3, 4))
-    return "Two parameters, one value, for now."
+    return (
+        "Two parameters, one value, for now. The two owners are different layers, not one layer in "
+        "two places."
+    )
 
 
 def _require_untied(answer: Any, net: nn.Module, first: str, second: str, x: Tensor | None) -> None:

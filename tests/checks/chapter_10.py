@@ -230,6 +230,19 @@ class DetachedDecoder(OneWeight):
         return F.linear(code, self.weight.T.detach(), self.output_bias)
 
 
+class DetachedEncoder(OneWeight):
+    def forward(self, x):
+        code = F.linear(x, self.weight.detach(), self.code_bias).relu()
+        return F.linear(code, self.weight.T, self.output_bias)
+
+
+class HalfDetached(OneWeight):
+    def forward(self, x):
+        weight = (self.weight + self.weight.detach()) / 2
+        code = F.linear(x, weight, self.code_bias).relu()
+        return F.linear(code, weight.T, self.output_bias)
+
+
 class FrozenBias(OneWeight):
     def __init__(self, inputs, code):
         super().__init__(inputs, code)
@@ -519,7 +532,9 @@ WRONG = {
         (DrawnBiases, "starts at other numbers than zero"),
         (EqualWeights, "draw it at random"),
         (TheOtherShape, "The weight of Tied(7, 3) has shape (7, 3)"),
-        (DetachedDecoder, "The gradient of"),
+        (DetachedDecoder, "only the encoder's use has a gradient: is the decoder's detached?"),
+        (DetachedEncoder, "only the decoder's use has a gradient: is the encoder's detached?"),
+        (HalfDetached, "The gradient of"),
         (FrozenBias, "it is not trained"),
         (PlainTensors, "Is each a nn.Parameter"),
         (Seeds, "seeds PyTorch's global generator"),
