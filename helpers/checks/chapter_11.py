@@ -15,6 +15,7 @@ from helpers.checks.machinery import (
     as_tensor,
     call,
     compare,
+    describe,
     diagnose,
     exercise,
     forbid,
@@ -47,11 +48,20 @@ def sizes(answer: Any) -> str:
         ([(7, 2, 3)], 28),
         ([(1, 1, 0), (4, 2, 1), (5, 3, 2), (5, 5, 0)], 100),
     ):
-        expected = _sides(layers, n, _pool)
-        compare(
-            call(answer, layers, n),
-            expected,
+        expected, name = (
+            _sides(layers, n, _pool),
             f"sizes(layers, {n}), for layers = {plain(layers)},",
+        )
+        result = call(answer, layers, n)
+        require(
+            not isinstance(result, int | float),
+            f"{name} should be a list with one number for each layer, and it is "
+            f"{describe(result)}.",
+        )
+        compare(
+            result,
+            expected,
+            name,
             tolerance=1e-6,
             typical={
                 "The place where the kernel starts counts, too: + 1 after the division.": _sides(

@@ -643,7 +643,7 @@ WRONG = {
         (same_as_tensorflow, "The side after a layer is"),
         (to_the_nearest, "rounded to the nearest whole number"),
         (begins_with_n, "begins with the side before the first layer"),
-        (last_alone, "should be numbers, and it is the number 5"),
+        (last_alone, "a list with one number for each layer, and it is the number 5."),
         (one_too_few, "has shape (7,), and (8,) is asked for"),
         (all_from_n, "Each layer starts from n again"),
         (empties_the_list, "The entries of the argument layers have changed"),
