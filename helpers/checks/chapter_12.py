@@ -17,6 +17,7 @@ from helpers.checks.machinery import (
     call,
     compare,
     describe,
+    diagnose,
     exercise,
     plain,
     require,
@@ -110,7 +111,8 @@ def _why_left(left: list[str], places: list[str], before: dict[str, nn.Module]) 
     others = [before[place] for place in places if place not in left]
     if sum(m is before[name] for m in before.values()) > 1 and len(others) > 0:
         return (
-            "one object stands in two places, and named_children names it once. _modules has both."
+            "one object stands in two places, and named_modules() and named_children() name it "
+            "once: named_modules(remove_duplicate=False) has both, and so has _modules."
         )
     if not others:
         return "no activation of the network that was passed in was replaced."
@@ -161,9 +163,29 @@ def pair(answer: Any) -> str:
             hint="It should be the linear layer of the absolute difference of the two feature "
             "vectors.",
         )
+        halves = [(a.detach() - b).abs(), (a - b.detach()).abs()]
+        _require_both_images(logits, expected, [h @ weight.reshape(-1) for h in halves], body)
         tensors = {f"{k} of the body": p for k, p in body.named_parameters()}
         require_gradients(logits, expected, {**tensors, "the weight": weight}, name)
     return "A siamese network: shared weights, two inputs."
+
+
+def _require_both_images(
+    logits: Tensor, expected: Tensor, halves: list[Tensor], body: nn.Module
+) -> None:
+    if not logits.requires_grad:
+        return
+    theirs, right, *others = (
+        torch.autograd.grad(y.sum(), list(body.parameters()), retain_graph=True, allow_unused=True)
+        for y in (logits, expected, *halves)
+    )
+    if None in theirs:
+        return
+    found, whole = (torch.cat([g.flatten() for g in gs]) for gs in (theirs, right))
+    for half in others:
+        hint = "The body gets a gradient through one of the two images only: run both with "
+        wrong = torch.cat([g.flatten() for g in half])
+        diagnose(found, {f"{hint}recording on.": wrong}, 1e-4, unlike=whole)
 
 
 def _head(module: nn.Module, body: nn.Module, features: int) -> tuple[Tensor, Tensor]:

@@ -263,6 +263,20 @@ class SecondDetached(Siamese):
         return self.head((self.body(first) - self.body(second).detach()).abs()).squeeze(1)
 
 
+class FirstUnrecorded(Siamese):
+    def forward(self, first, second):
+        with torch.no_grad():
+            features = self.body(first)
+        return self.head((features - self.body(second)).abs()).squeeze(1)
+
+
+class HalfOfASecond(Siamese):
+    def forward(self, first, second):
+        features = self.body(second)
+        features = (features + features.detach()) / 2
+        return self.head((self.body(first) - features).abs()).squeeze(1)
+
+
 class WithoutSuper(nn.Module):
     def __init__(self, body, features):
         self.body, self.head = body, nn.Linear(features, 1)
@@ -561,7 +575,7 @@ WRONG = {
         (whatever_is_called_relu, "ReLU6 at '3' was replaced"),
         (sequential_alone, "is still there at 'gates.in'"),
         (one_for_all, "call new() for each"),
-        (named_children, "named_children names it once"),
+        (named_children, "named_modules(remove_duplicate=False) has both, and so has _modules"),
         (count_of_the_top, "3 activations to replace is 1"),
         (the_net, "should be one number, and it is a module of type Sequential"),
         (nothing, "Does it end with a return statement?"),
@@ -584,7 +598,9 @@ WRONG = {
         (BodyInAList, "not in a list"),
         (HeadInForward, "make the linear layer in __init__"),
         (FrozenBody, "has no gradient for 1.weight of the body"),
-        (SecondDetached, "The gradient of Pair(body, 5)"),
+        (SecondDetached, "through one of the two images only: run both with recording on"),
+        (FirstUnrecorded, "through one of the two images only: run both with recording on"),
+        (HalfOfASecond, "The gradient of Pair(body, 5)"),
         (WithoutSuper, "your answer raised AttributeError"),
         (SubtractsImages, "It should be the linear layer of the absolute difference"),
     ],
