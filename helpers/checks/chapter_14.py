@@ -80,7 +80,8 @@ def _compare_cross_entropy(answer: Any, logits: Tensor, labels: Tensor, name: st
     if not value.isfinite():
         raise Wrong(
             f"{name} is {float(value):g}: exp of a large logit is infinite, and the logarithm of a "
-            "probability that is rounded to 0 is, too. logsumexp subtracts the largest logit first."
+            "probability that is rounded to 0 is, too. logsumexp subtracts the largest logit of "
+            "each row first."
         )
     v, right = logits.detach(), logits.detach()[torch.arange(len(labels)), labels]
     losses = v.logsumexp(1) - right

@@ -39,6 +39,11 @@ def not_reduced(logits, labels):
     return logits.logsumexp(dim=1) - logits[torch.arange(len(labels)), labels]
 
 
+def largest_of_all(logits, labels):
+    logits = logits - logits.max()
+    return (logits.exp().sum(1).log() - logits[torch.arange(len(labels)), labels]).mean()
+
+
 def overflows(logits, labels):
     p = logits.exp() / logits.exp().sum(dim=1, keepdim=True)
     return -p[torch.arange(len(labels)), labels].log().mean()
@@ -480,6 +485,7 @@ WRONG = {
     "14.1": [
         (summed, "take the mean"),
         (not_reduced, "has shape (6,), and one number is asked for"),
+        (largest_of_all, "subtracts the largest logit of each row first"),
         (overflows, "exp of a large logit is infinite"),
         (underflows, "rounded to 0"),
         (tiny_added, "and it should be"),
