@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from helpers.checks.machinery import (
     Draw,
+    Wrong,
     as_number,
     as_tensor,
     call,
@@ -238,9 +239,10 @@ def masked_mse(answer: Any) -> str:
     cases = [
         (
             torch.tensor([1.0, 2.0, 3.0, 4.0]),
-            torch.tensor([0.0, nan, 5.0, nan]),
+            torch.tensor([0.0, second, 5.0, fourth]),
             torch.tensor([True, False, True, False]),
         )
+        for second, fourth in ((-7.0, 9.5), (nan, nan))
     ]
     for shape, dtype in (((3, 4), torch.float64), ((2, 1, 5, 3), torch.float32)):
         target, known = draw.normal(*shape, dtype=dtype), draw.bools(*shape, share=0.4)
@@ -330,11 +332,13 @@ def _require_nothing_known(answer: Any, prediction: Tensor, target: Tensor) -> N
         "from the prediction, as a sum of nothing.",
     )
     (gradient,) = call(lambda: torch.autograd.grad(value, prediction, allow_unused=True))
-    if gradient is not None:
-        found = plain(gradient.flatten())
-        require(
-            not gradient.any(), f"{name} is 0, and its gradient is {found}: it should be 0, too."
+    if gradient is None:
+        raise Wrong(
+            f"{name} is 0, and the prediction has no gradient, where zeros are asked for: compute "
+            "the 0 from the prediction, as a sum of nothing."
         )
+    found = plain(gradient.flatten())
+    require(not gradient.any(), f"{name} is 0, and its gradient is {found}: it should be 0, too.")
 
 
 @exercise(

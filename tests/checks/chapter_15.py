@@ -270,6 +270,12 @@ def zero_without_graph(prediction, target, known):
     return indexed(prediction, target, known) if known.any() else torch.tensor(0.0)
 
 
+def zero_of_its_own(prediction, target, known):
+    if not known.any():
+        return torch.tensor(0.0, requires_grad=True)
+    return indexed(prediction, target, known)
+
+
 def unknown_are_zero(prediction, target, known):
     return F.mse_loss(prediction, torch.where(known, target, 0.0))
 
@@ -470,10 +476,11 @@ WRONG = {
         (divides_by_zero, "do not divide by 0"),
         (python_zero, "Where nothing is known, the loss should be a torch.Tensor"),
         (zero_without_graph, "has no graph, so backward would fail"),
+        (zero_of_its_own, "the prediction has no gradient, where zeros are asked for"),
         (unknown_are_zero, "were taken for 0"),
         (by_nan, "known tells which to leave out"),
-        (ignores_known, "were taken for 0"),
-        (others, "is nan"),
+        (ignores_known, "Unknown elements count as well"),
+        (others, "known is True where a target is known"),
         (rows, "Each row has a mean of its own"),
         (root, "root of the mean squared error"),
         (l1, "The errors were not squared"),
