@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from helpers.checks.changes import KINDS, Snapshot
 from helpers.checks.machinery import (
     Draw,
     as_float,
@@ -15,11 +16,14 @@ from helpers.checks.machinery import (
     as_numbers,
     call,
     compare,
+    diagnose,
     exercise,
     forbid,
     plain,
     require,
 )
+
+COUNTED = "That is the number of hits. Accuracy is a share: divide by the number of samples."
 
 
 @exercise(
@@ -47,8 +51,11 @@ def top_k_accuracy(answer: Any) -> str:
         rank = (logits > own).sum(1)  # how many classes are better than the target
         for k in (2, 1, 3, classes):
             name = f"top_k_accuracy(logits, targets, {k}), for logits of shape ({n}, {classes}),"
-            value = as_float(call(answer, logits, targets, k), name)
-            hits = int((rank < k).sum())
+            result, hits = call(answer, logits, targets, k), int((rank < k).sum())
+            single = isinstance(result, int) or (isinstance(result, Tensor) and result.ndim == 0)
+            if single and hits > 1:
+                diagnose(result, {COUNTED: hits})
+            value = as_float(result, name)
             compare(
                 value,
                 hits / n,
@@ -66,7 +73,7 @@ def _accuracy_mistakes(logits: Tensor, targets: Tensor, rank: Tensor, k: int) ->
     hits = int((rank < k).sum())
     best = logits.topk(k, dim=1).indices
     return {
-        "That is the number of hits. Accuracy is a share: divide by the number of samples.": hits,
+        COUNTED: hits,
         "That is in percent: a share is between 0 and 1.": 100 * hits / n,
         "The hits were divided by k times the samples: a sample has k candidates, and any of them "
         "makes it one hit. Use any(dim=1) before the mean.": hits / (n * k),
@@ -124,8 +131,9 @@ def _compare_steps(
     criterion: nn.Module,
 ) -> None:
     """Compares three steps with those of a twin, and with those of typical mistakes."""
-    twin, hoarder, climber = (copy.deepcopy(model) for _ in range(3))
-    optimizer, *others = (make(m.parameters()) for m in (model, twin, hoarder, climber))
+    twin, hoarder, climber, sleeper = (copy.deepcopy(model) for _ in range(4))
+    optimizer, *others = (make(m.parameters()) for m in (model, twin, hoarder, climber, sleeper))
+    modes = Snapshot(model, "the argument model"), Snapshot(criterion, "the argument criterion")
     given = inputs.clone(), targets.clone()
     for step in (1, 2, 3):
         if step == 3:
@@ -133,8 +141,15 @@ def _compare_steps(
                 p.grad = torch.full_like(p, 7.0)  # left by somebody else
         before = _weights(model)
         value = call(
-            answer, model, inputs, targets, optimizer, criterion, changes=("values", "grad")
+            answer, model, inputs, targets, optimizer, criterion, changes=("values", "grad", "mode")
         )
+        if step == 1:
+            _clean_step(sleeper.eval(), *given, others[3], criterion)
+            asleep = "The step was made in evaluation mode: leave the model in training mode."
+            diagnose(_weights(model), {asleep: _weights(sleeper)}, 1e-4)
+        for mode in modes:
+            found = mode.change([kind for kind in KINDS if kind != "mode"])
+            require(not found, f"T{found[1:]}")
         name = f"The loss that step {step} returned, with {type(criterion).__name__},"
         number = as_float(value, name)
         require(

@@ -30,6 +30,14 @@ def hits(logits, targets, k):
     return float((logits.topk(k, dim=1).indices == targets.unsqueeze(1)).any(dim=1).sum())
 
 
+def an_int(logits, targets, k):
+    return int(hits(logits, targets, k))
+
+
+def number_in_a_tensor(logits, targets, k):
+    return torch.tensor(an_int(logits, targets, k))
+
+
 def percent(logits, targets, k):
     return 100 * by_topk(logits, targets, k)
 
@@ -202,6 +210,26 @@ def evaluates_and_trains(model, inputs, targets, optimizer, criterion):
     model.eval()
     loss = one_step(model, inputs, targets, optimizer, criterion)
     model.train()
+    return loss
+
+
+def notes_and_restores(model, inputs, targets, optimizer, criterion):
+    modes = [module.training for module in model.modules()]
+    loss = evaluates(model, inputs, targets, optimizer, criterion)
+    for module, mode in zip(model.modules(), modes, strict=True):
+        module.training = mode
+    return loss
+
+
+def evaluates_at_the_end(model, inputs, targets, optimizer, criterion):
+    loss = one_step(model, inputs, targets, optimizer, criterion)
+    model.eval()
+    return loss
+
+
+def one_module_in_eval(model, inputs, targets, optimizer, criterion):
+    loss = one_step(model, inputs, targets, optimizer, criterion)
+    model[1].eval()
     return loss
 
 
@@ -587,6 +615,8 @@ WRONG = {
     ],
     "16.1": [
         (hits, "Accuracy is a share"),
+        (an_int, "Accuracy is a share"),
+        (number_in_a_tensor, "Accuracy is a share"),
         (percent, "in percent"),
         (over_candidates, "Use any(dim=1)"),
         (always_the_best, "the accuracy of the best class alone"),
@@ -611,8 +641,11 @@ WRONG = {
         (loss_after, "the loss after the step"),
         (own_criterion, "the loss of the given criterion"),
         (loss_of_the_batch, "multiplied by the batch size"),
-        (evaluates, "is in another mode than before"),
-        (evaluates_and_trains, "with the model in training mode"),
+        (evaluates, "The step was made in evaluation mode: leave the model in training mode"),
+        (evaluates_and_trains, "The step was made in evaluation mode"),
+        (notes_and_restores, "The step was made in evaluation mode"),
+        (evaluates_at_the_end, "The argument model is in another mode than before"),
+        (one_module_in_eval, "The argument model is in another mode than before"),
         (leaves_gradients_off, "leaves gradients switched off"),
         (own_sgd, "with Adam and MSELoss"),
         (normalizes_in_place, "The numbers in the inputs or targets have changed"),
