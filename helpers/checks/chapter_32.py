@@ -77,8 +77,14 @@ def _judge_bytes(tensors: dict[str, Tensor], needed: int, written: int, label: s
                                                         enumerate(values)}  # fmt: skip
     by_address = sum(storages[i][1] for i in single.values())
     shared = needed == expected[0] and written in (every, by_address)
+    last = {storage: i for i, storage in enumerate(storages)}
+    once = sum(sizes[i] for i in last.values())
     hints = (
         ((written, needed) == expected, "the two numbers are in the other order."),
+        (
+            written == expected[1] and needed in (written, once) and once != expected[0],
+            "the first number counts every entry, also those that share memory.",
+        ),
         (
             needed == counts != expected[0],
             "numbers are counted, not bytes: element_size() has the bytes of one.",
@@ -201,6 +207,12 @@ def _judge_groups(found: Any, weight: Tensor, size: int, bits: int, name: str) -
             f"The largest value is to become {top}: divide by {top}, not by {2**bits - 1}.": filled(
                 peak / (2**bits - 1)
             ),
+            f"127 belongs to 8 bits: for {bits} bits the largest number is {top}.": filled(
+                peak / 127
+            ),
+            "A group is made of neighbours in the row.": filled(
+                weight.double().unflatten(1, (size, -1)).abs().amax(dim=1) / top
+            ),
             "The scale is the inverse: the numbers times the scale give the weight.": filled(
                 top / peak.where(~zeros, one)
             ),
@@ -223,6 +235,9 @@ def _judge_groups(found: Any, weight: Tensor, size: int, bits: int, name: str) -
         typical={
             "The numbers are cut off towards zero: round them to the nearest.": scaled.trunc(),
             "The numbers are rounded down: round them to the nearest.": scaled.floor(),
+            "The weight was multiplied by the scale: divide by it.": (w * scales.unsqueeze(2))
+            .flatten(1)
+            .round(),
         },
     )
 
@@ -269,12 +284,13 @@ def _pairs() -> Iterator[tuple[nn.BatchNorm1d, nn.Linear, str]]:
     draw = Draw(3)
     for features, outs, bias, affine, eps, dtype, training in (
         (4, 3, True, True, 1e-5, torch.float32, False),
-        (5, 5, True, True, 1e-5, torch.float64, False),
         (3, 6, False, True, 1e-5, torch.float32, False),
         (6, 2, True, False, 1e-5, torch.float32, False),
-        (2, 4, False, False, 0.5, torch.float64, False),
         (4, 4, True, True, 0.3, torch.float32, True),
         (1, 1, True, True, 1e-5, torch.float32, False),
+        # float64 comes last, so that an error of dtypes hides no other hint.
+        (5, 5, True, True, 1e-5, torch.float64, False),
+        (2, 4, False, False, 0.5, torch.float64, False),
     ):
         norm = nn.BatchNorm1d(features, eps=eps, affine=affine).to(dtype)
         linear = nn.Linear(features, outs, bias=bias).to(dtype)
@@ -312,6 +328,14 @@ def _misfolded(norm: nn.BatchNorm1d, linear: nn.Linear, x: Tensor) -> dict[str, 
     return {
         "The bias of the linear layer is left out.": lambda: layer(factor, shift, 0 * b),
         "The running mean is left out: it moves the input.": lambda: layer(factor, beta),
+        "beta is left out: it goes through the weight, too.": lambda: layer(factor, shift - beta),
+        "The mean has the wrong sign: it is subtracted.": lambda: layer(
+            factor, beta + mean * factor
+        ),
+        "The shift has the wrong sign: it is beta - mean * factor.": lambda: layer(factor, -shift),
+        "The shift went through the scaled weight: it goes through the weight as it was.": lambda: (
+            x @ (w * factor).T + (w * factor) @ shift + b
+        ),
         "The shift is left out: beta - mean * factor goes through the weight into the bias.": (
             lambda: layer(factor, zero)
         ),
@@ -372,6 +396,7 @@ def as_input(answer: Any) -> str:
     _borders(answer)
     _kinds(answer, draw)
     _shapes(answer)
+    _thin_border(answer)
     return "python -m helpers.predict does this, and trims the ground as well."
 
 
@@ -402,6 +427,14 @@ def _borders(answer: Any) -> None:
     }.items():
         _equal(answer, _picture(values), values, words,
                {"The median of the border is not above 127 here.": 255 - values})  # fmt: skip
+    # With the corners, 53 and 55 of the border's 108 pixels are white.
+    corners = [(slice(y, y + 1), slice(x, x + 1)) for y in (0, 27) for x in (0, 27)]
+    values = framed(0, *corners, (slice(2, 26), slice(0, 1)), (slice(1, 26), slice(27, 28)))
+    _equal(answer, _picture(values), values, "a border of 108 pixels, 53 of them white",
+           {"Each pixel of the border counts once, the corners too.": 255 - values})  # fmt: skip
+    values = framed(0, *corners, (slice(1, 26), slice(0, 1)), (slice(1, 27), slice(27, 28)))
+    _equal(answer, _picture(values), 255 - values, "a border of 108 pixels, 55 of them white",
+           {"Each pixel of the border counts once, the corners too.": values})  # fmt: skip
     values = framed(128)
     _equal(answer, _picture(values), 255 - values, "a border of 128",
            {"The median of the border is above 127 here.": values})  # fmt: skip
@@ -481,6 +514,17 @@ def _transparent_colour(answer: Any) -> None:
     )
 
 
+def _thin_border(answer: Any) -> None:
+    """A dark border of one pixel, which is gone once the picture has been made smaller."""
+    values = torch.zeros(280, 280)
+    values[1:-1, 1:-1] = 200
+    found = _called(answer, _picture(values), "a large light picture with a thin dark border")
+    require(
+        found[8:20, 8:20].min() > 127,
+        "The median is that of the picture's own border: take it before the picture is scaled.",
+    )
+
+
 def _shapes(answer: Any) -> None:
     for width, height in ((56, 56), (84, 28), (28, 84), (14, 14), (300, 3), (3, 300), (40, 1),
                           (1, 1), (29, 28), (500, 200)):  # fmt: skip
@@ -527,13 +571,19 @@ def _place(found: Tensor, width: int, height: int, frame: int, words: str) -> No
     name = f"as_input(picture), for {words},"
     require(found.max() > 150, f"{name} has no light pixel: its border is dark, so it is not "
                                "turned.")  # fmt: skip
+    extents = [int(places.max() - places.min()) + 1 for places in (rows, columns)]
+    shorter, longer = sorted((width, height))
+    cut = [min(28, (side - 2 * frame) * 28 / shorter) for side in (height, width)]
+    require(
+        longer < 1.5 * shorter or any(abs(a - b) > 1.5 for a, b in zip(extents, cut, strict=True)),
+        f"In {name} the shorter side became 28 pixels: the longer one should.",
+    )
     border = torch.cat([found[0], found[-1], found[:, 0], found[:, -1]])
     require(
         bool((border <= 60).all()),
         f"{name} has light pixels on its border: what is filled in is black.",
     )
     sides = ((rows, height, "high"), (columns, width, "wide"))
-    extents = [int(places.max() - places.min()) + 1 for places, _, _ in sides]
     stretched = all(
         abs(extent - (side - 2 * frame) * 28 / side) <= 1.5
         for extent, (_, side, _) in zip(extents, sides, strict=True)

@@ -79,6 +79,12 @@ def clones_them(tensors):
     return by_storage(tensors)
 
 
+def shared_once(tensors):
+    written = by_storage(tensors)[1]
+    seen = {t.untyped_storage().data_ptr(): t.nbytes for t in tensors.values()}
+    return sum(seen.values()), written
+
+
 # 32.2
 
 
@@ -147,6 +153,22 @@ def cuts_off(weight, size, bits):
 
 def rounds_down(weight, size, bits):
     return _groups(weight, size, bits, rounded=torch.floor)
+
+
+def always_127(weight, size, bits):
+    return _groups(weight, size, bits, top=127)
+
+
+def every_second_column(weight, size, bits):
+    columns = weight.shape[1]
+    order = torch.arange(columns).view(size, -1).T.flatten()
+    q, scale = by_view(weight[:, order], size, bits)
+    return q[:, order.argsort()], scale
+
+
+def multiplies(weight, size, bits):
+    scale = by_view(weight, size, bits)[1]
+    return (weight.detach() * scale.repeat_interleave(size, 1)).round().to(torch.int8), scale
 
 
 def zeros_by_a_small_number(weight, size, bits):
@@ -282,6 +304,31 @@ def no_root(norm, linear):
     return _folded(norm, linear, factor=lambda g, v, e: g / (v + e))
 
 
+def without_beta(norm, linear):
+    return _folded(norm, linear, shift=lambda b, m, f: -m * f)
+
+
+def adds_the_mean(norm, linear):
+    return _folded(norm, linear, shift=lambda b, m, f: b + m * f)
+
+
+def negative_shift(norm, linear):
+    return _folded(norm, linear, shift=lambda b, m, f: m * f - b)
+
+
+def through_the_scaled_weight(norm, linear):
+    new = _folded(norm, linear)
+    factor = 1 if norm.weight is None else norm.weight.data
+    factor = factor / (norm.running_var + norm.eps).sqrt()
+    shift = (0 if norm.bias is None else norm.bias.data) - norm.running_mean * factor
+    new.bias.data += new.weight.data @ shift - linear.weight.data @ shift
+    return new
+
+
+def always_float32(norm, linear):
+    return _folded(norm, linear).float()
+
+
 def mean_without_factor(norm, linear):
     return _folded(norm, linear, shift=lambda b, m, f: b - m)
 
@@ -415,6 +462,37 @@ def turns_by_the_corners(picture):
     return _tensor(_square(ImageOps.invert(grey) if light else grey))
 
 
+def corners_twice(picture):
+    grey = _grey(picture)
+    x = np.asarray(grey)
+    light = np.median(np.concatenate([x[0], x[-1], x[:, 0], x[:, -1]])) > 127
+    return _tensor(_square(ImageOps.invert(grey) if light else grey))
+
+
+def without_corners(picture):
+    grey = _grey(picture)
+    x = np.asarray(grey)
+    edge = np.concatenate([x[0, 1:-1], x[-1, 1:-1], x[1:-1, 0], x[1:-1, -1]])
+    light = np.median(edge if edge.size else x) > 127
+    return _tensor(_square(ImageOps.invert(grey) if light else grey))
+
+
+def turns_after_scaling(picture):
+    grey = _grey(picture)
+    scale = 28 / max(grey.size)
+    grey = grey.resize([max(1, round(side * scale)) for side in grey.size])
+    return _tensor(_square(_negative(grey)))
+
+
+def by_the_shorter_side(picture):
+    grey = _negative(_grey(picture))
+    scale = 28 / min(grey.size)
+    grey = grey.resize([round(side * scale) for side in grey.size])
+    sheet = Image.new("L", (28, 28))
+    sheet.paste(grey, ((28 - grey.width) // 2, (28 - grey.height) // 2))
+    return _tensor(sheet)
+
+
 def stretches(picture):
     return _tensor(_negative(_grey(picture)).resize((28, 28)))
 
@@ -498,6 +576,7 @@ RIGHT = {
 }
 WRONG = {
     "32.1": [
+        (shared_once, "the first number counts every entry"),
         (counts_numbers, "numbers are counted, not bytes"),
         (four_bytes_each, "each number is taken for 4 bytes"),
         (needed_twice, "torch.save writes the whole storage"),
@@ -510,6 +589,9 @@ WRONG = {
         (clones_them, "changed"),
     ],
     "32.2": [
+        (always_127, "127 belongs to 8 bits: for 4 bits"),
+        (every_second_column, "made of neighbours in the row"),
+        (multiplies, "multiplied by the scale"),
         (scale_for_each_row, "Each row has one scale here"),
         (one_scale_for_all, "The whole weight has one scale here"),
         (signed_largest, "take the absolute value first"),
@@ -527,6 +609,11 @@ WRONG = {
         (rounds_the_weight_itself, "changed"),
     ],
     "32.3": [
+        (without_beta, "beta is left out"),
+        (adds_the_mean, "The mean has the wrong sign"),
+        (negative_shift, "The shift has the wrong sign"),
+        (through_the_scaled_weight, "through the scaled weight"),
+        (always_float32, "your answer raised"),
         (without_the_bias, "The bias of the linear layer is left out."),
         (without_the_mean, "The running mean is left out"),
         (without_the_shift, "The shift is left out"),
@@ -545,12 +632,16 @@ WRONG = {
         (needs_a_weight, "your answer raised"),
     ],
     "32.4": [
+        (corners_twice, "counts once, the corners too"),
+        (without_corners, "counts once, the corners too"),
+        (turns_after_scaling, "before the picture is scaled"),
+        (by_the_shorter_side, "the shorter side became 28"),
         (never_turns, "the picture is not turned"),
         (always_turns, "although its ground is dark"),
         (turns_by_the_mean, "The mean of the whole picture decides here"),
         (turns_by_the_corners, "The corners decide here"),
         (stretches, "both sides were made 28"),
-        (crops, "what is filled in is black"),
+        (crops, "the shorter side became 28"),
         (into_a_corner, "in the middle of the square"),
         (on_white, "what is filled in is black"),
         (turns_after_padding, "its border is light"),
