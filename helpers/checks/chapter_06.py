@@ -484,7 +484,15 @@ def _require_place(
                 differs = not (torch.equal(keep, kept) and same(value[keep], cut[kept]))
                 alike = numbers.tolist() == labels[keep].tolist() and same(found, value[keep])
                 require(not (differs and alike), hint)
+    large = 4 * (cut[:, 2:] - cut[:, :2]).prod(dim=1) >= size**2
+    require(
+        numbers.tolist() != labels[large].tolist() or torch.equal(large, kept),
+        "A box is dropped if less than a quarter of its own area is left, not of the crop's.",
+    )
     places = dict(zip(numbers.tolist(), found.tolist(), strict=True))
+    right = dict(zip(labels.tolist(), cut.tolist(), strict=True))
+    if places and all(right.get(label) == box for label, box in places.items()):
+        return  # they are where they belong: the choice differs
     for label, box, whole in zip(labels.tolist(), moved.tolist(), cut.tolist(), strict=True):
         require(
             box != whole or max(box) == size or places.get(label) == box,

@@ -482,6 +482,16 @@ def keeps_halves(image, boxes, labels, size):
     return cut(image, boxes, labels, size, *drawn(image, size), share=0.5)
 
 
+def quarter_of_the_crop(image, boxes, labels, size):
+    crop, moved, names = cut(image, boxes, labels, size, *drawn(image, size), share=-1)
+    kept = 4 * (moved[:, 2:] - moved[:, :2]).prod(dim=1) >= size * size
+    return crop, moved[kept], names[kept]
+
+
+def keeps_whole_boxes(image, boxes, labels, size):
+    return cut(image, boxes, labels, size, *drawn(image, size), share=1)
+
+
 def keeps_whole_labels(image, boxes, labels, size):
     crop, moved, _ = slices_and_clamp(image, boxes, labels, size)
     return crop, moved, labels
@@ -584,6 +594,8 @@ WRONG = {
         (shown_too_small, "cut off at size, not at size - 1"),
         (not_cut_off, "cut them off at 0"),
         (keeps_every_box, "and was kept: less than a quarter"),
+        (quarter_of_the_crop, "less than a quarter of its own area is left, not of the crop's"),
+        (keeps_whole_boxes, "and was dropped: not less than a quarter"),
         (keeps_halves, "and was dropped: not less than a quarter"),
         (keeps_whole_labels, "and (4,) is asked for"),
         (boxes_in_place, "The numbers in the argument boxes have changed"),
