@@ -30,7 +30,7 @@ from helpers.checks.machinery import (
 )
 def conv_flops(answer: Any) -> str:
     for layer, height, width in (
-        (nn.Conv2d(1, 32, 3, padding=1), 28, 28),
+        (nn.Conv2d(1, 32, 5, padding=2), 28, 28),
         (nn.Conv2d(3, 5, 3), 9, 7),
         (nn.Conv2d(2, 4, (3, 5), padding=(1, 2)), 10, 9),
         (nn.Conv2d(4, 8, 3, stride=(2, 3), padding=1, bias=False), 11, 14),
@@ -85,6 +85,9 @@ def _other_counts(layer: nn.Conv2d, height: int, width: int) -> dict[str, Any]:
         ),
         "The output's channels were forgotten.": right // layer.out_channels,
         "The padding was forgotten in the size of the output.": resized(padding=0),
+        "The + 1 is missing in the size of the output.": lambda: _other_size(
+            layer, height, width, plus=0
+        ),
         "The padding was added on one side only: it stands on both.": lambda: _other_size(
             layer, height, width, sides=1
         ),
@@ -111,12 +114,14 @@ def _other_counts(layer: nn.Conv2d, height: int, width: int) -> dict[str, Any]:
     }
 
 
-def _other_size(layer: nn.Conv2d, height: int, width: int, sides: int = 2, up: bool = False) -> int:
+def _other_size(
+    layer: nn.Conv2d, height: int, width: int, sides: int = 2, up: bool = False, plus: int = 1
+) -> int:
     places = 1
     for i, size in enumerate((height, width)):
         reach = layer.dilation[i] * (layer.kernel_size[i] - 1) + 1
         steps = (size + sides * layer.padding[i] - reach) / layer.stride[i]
-        places *= (math.ceil(steps) if up else math.floor(steps)) + 1
+        places *= (math.ceil(steps) if up else math.floor(steps)) + plus
     return 2 * places * layer.weight.numel()
 
 
@@ -358,7 +363,9 @@ def measure(answer: Any) -> str:
         )
         found = [as_number(value, f"Time {i} of {name}") for i, value in enumerate(listed)]
         taken = [1 + durations[min(i, len(durations) - 1)] for i in range(device.worked)]
-        compare(found, taken[warm_up:], name, typical=_other_measures(durations, warm_up, repeats))
+        typical = _started_early(durations, left, warm_up, repeats)
+        typical |= _other_measures(durations, warm_up, repeats)
+        compare(found, taken[warm_up:], name, typical=typical)
     return "With torch.accelerator.synchronize and time.perf_counter, it is right on any device."
 
 
@@ -373,6 +380,30 @@ def _judge_calls(device: _Device, warm_up: int, repeats: int, name: str) -> None
         f"{name} never waits: it measured how long asking takes. Call synchronize before the clock "
         "is read.",
     )
+
+
+def _started_early(
+    durations: list[float], left: float, warm_up: int, repeats: int
+) -> dict[str, list[float]]:
+    """Returns what is measured where the clock starts while the queue is not empty."""
+    found = []
+    for waits in (False, True):
+        device = _Device(durations, left)
+        for _ in range(warm_up):
+            device.work()
+        found.append([])
+        for _ in range(repeats):
+            start = device.clock()
+            if waits:
+                device.synchronize()
+            device.work()
+            device.synchronize()
+            found[-1].append(device.clock() - start)
+    before = "What was in the queue before is part of the first time: "
+    return {
+        f"{before}call synchronize before the clock is read for the first time.": found[0],
+        f"{before}read the clock after synchronize, not before it.": found[1],
+    }
 
 
 def _other_measures(durations: list[float], warm_up: int, repeats: int) -> dict[str, list[float]]:

@@ -85,6 +85,22 @@ def no_dilation(layer, height, width):
     return 2 * rows * columns * layer.weight.numel()
 
 
+def without_plus_one(layer, height, width):
+    places = 1
+    for i, size in enumerate((height, width)):
+        reach = layer.dilation[i] * (layer.kernel_size[i] - 1)
+        places *= (size + 2 * layer.padding[i] - reach - 1) // layer.stride[i]
+    return 2 * places * layer.weight.numel()
+
+
+def padding_on_one_side(layer, height, width):
+    places = 1
+    for i, size in enumerate((height, width)):
+        reach = layer.dilation[i] * (layer.kernel_size[i] - 1)
+        places *= (size + layer.padding[i] - reach - 1) // layer.stride[i] + 1
+    return 2 * places * layer.weight.numel()
+
+
 def square_padding(layer, height, width):
     rows, columns = _places(layer, height, width, padding=layer.padding[0])
     return 2 * rows * columns * layer.weight.numel()
@@ -459,6 +475,8 @@ RIGHT = {
 
 WRONG = {
     "30.1": [
+        (without_plus_one, "The + 1 is missing"),
+        (padding_on_one_side, "added on one side only"),
         (half, "this is half of both"),
         (without_groups, "The groups were forgotten"),
         (with_bias, "The bias was counted"),
@@ -513,8 +531,8 @@ WRONG = {
     "30.4": [
         (never_waits, "never waits"),
         (waits_before_only, "These are the times of asking"),
-        (waits_after_only, "measure(…, warm_up=1, repeats=3)"),
-        (waits_within, "measure(…, warm_up=1, repeats=3)"),
+        (waits_after_only, "call synchronize before the clock is read for the first"),
+        (waits_within, "read the clock after synchronize, not before it"),
         (starts_late, "The cost of the call itself is missing"),
         (one_time, "should be a list"),
         (mean_of_all, "All repeats were timed as one"),
