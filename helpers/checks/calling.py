@@ -134,8 +134,9 @@ def require_error(
     except (Wrong, NotAnswered):
         raise
     except Exception as error:
+        who = named(answer).replace("Your function", "your function")
         raise Wrong(
-            f"{kind.__name__} is asked for, and {named(answer)} raised {type(error).__name__}"
+            f"{kind.__name__} is asked for, and {who} raised {type(error).__name__}"
             f"{given(arguments)}: {one_line(error)}."
         ) from error
     raise Wrong(hint)

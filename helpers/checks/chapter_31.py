@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from helpers.checks.machinery import (
     as_list,
     call,
     compare,
+    describe,
     exercise,
     require,
     require_error,
@@ -74,6 +76,7 @@ def whole(answer: Any) -> str:
                 "Divide by the number of images, not by the number of ranks.": sum(
                     part * count for part, count in there
                 ) / len(counts),
+                "This is as many times too large as there are ranks.": expected * len(counts),
                 "The weights are upside down: multiply by the counts.": sum(
                     part / count for part, count in there
                 ),
@@ -105,8 +108,10 @@ def bytes_per_rank(answer: Any) -> str:
         for way, expected in (("ddp", everything), ("fsdp", share)):
             name = f"bytes_per_rank({parameters}, {ranks}, {way!r})"
             other = {"With DDP, each rank has everything: nothing is divided.": share}
+            result = call(answer, parameters, ranks, way)
+            found = as_integer(result, name)
             compare(
-                as_integer(call(answer, parameters, ranks, way), name),
+                found,
                 expected,
                 name,
                 tolerance=1e-12,
@@ -121,9 +126,13 @@ def bytes_per_rank(answer: Any) -> str:
                     **(other if way == "ddp" else cut),
                 },
             )  # fmt: skip
+            real = isinstance(result, float) or getattr(result, "is_floating_point", bool)()
+            require(
+                not real, f"{name} is {describe(result)}: bytes are whole numbers. // divides to "
+                          "an integer.")  # fmt: skip
     for way in ("tp", "", "d", "fsdp2", "DDP"):
-        hint = "Other ways than 'ddp' and 'fsdp' are refused."
-        require_error(ValueError, answer, 100, 2, way, hint=hint)
+        hint = "other ways than 'ddp' and 'fsdp' are refused, other capitals included."
+        require_error(ValueError, answer, 100, 2, way, hint=f"{way!r} was accepted: {hint}")
     return "16 bytes per parameter: a GPU of 80 GB holds 5 billion parameters, and no activation."
 
 
@@ -137,50 +146,84 @@ def bytes_per_rank(answer: Any) -> str:
     ),
 )
 def best(answer: Any) -> str:
-    for compute, size, alpha, bandwidth, most in (
-        (1.0, 1e6, 2.2e-3, 1e9, 64),
-        (0.002, 480e3, 1e-4, 1.5e9, 16),
-        (1e-5, 1e6, 1e-3, 1e9, 8),
-        (10.0, 2e9, 0.0, 50e9, 128),
-        (0.25, 1e8, 0.03, 2e9, 3),
-        # With alpha 0, t(p) = (T - 2 n/B) / p + 2 n/B: for T = 2 n/B, all take equally long. With
-        # two devices at most, no order of computation rounds.
-        (2.0, 1.0, 0.0, 1.0, 2),
-        (4.0, 1.0, 0.0, 0.5, 2),
-        # The root of (T - 2 n/B) / (2 alpha) is 1.45, and 2 devices are better than 1.
-        (6.2, 1.0, 1.0, 1.0, 8),
-        (1.0, 1.0, 0.0, 1.0, 10),
-        (3.0, 4.0, 0.5, 8.0, 1),
-    ):
-        times = [compute / p + 2 * (p - 1) * alpha + 2 * (p - 1) / p * size / bandwidth
-                 for p in range(1, most + 1)]  # fmt: skip
-        expected = 1 + min(range(most), key=times.__getitem__)
-        name = f"best({compute}, {size}, {alpha}, {bandwidth}, {most})"
-        result = as_integer(call(answer, compute, size, alpha, bandwidth, most), name)
-        if result == expected:
-            continue
-        require(result >= 1, f"{name} is {result}: at least one device is needed.")
-        require(result <= most, f"{name} is {result}, more than there may be.")
-        taken, least = times[result - 1], times[expected - 1]
-        require(
-            taken > least * (1 + 1e-12),
-            f"{name} is {result}, and t({expected}) is the same: take the smallest number.",
-        )
-        no_delay = [compute / p + 2 * (p - 1) / p * size / bandwidth for p in range(1, most + 1)]
-        once = [compute / p + (p - 1) * alpha + (p - 1) / p * size / bandwidth
-                for p in range(1, most + 1)]  # fmt: skip
-        for wrong, hint in (
-            (expected - 1, "Count the devices from 1: an index counts from 0"),
-            (1 + no_delay.index(min(no_delay)), "That would be the best without delays"),
-            (1 + once.index(min(once)), "Both halves of the ring count: 2 (p − 1) rounds"),
-            (1 + times.index(max(times)), "That is where a step takes the most time"),
-        ):
-            require(result != wrong, f"{name} is {result}, and it should be {expected}: {hint}.")
-        raise Wrong(
-            f"{name} is {result}, and it should be {expected}: t({result}) is {taken:.4g} s "
-            f"and t({expected}) is {least:.4g} s."
-        )
+    for case in _DEVICES:
+        _judge_devices(answer, *case)
     return "Where sending is short next to T, the best number grows with the root of T / α."
+
+
+_DEVICES = (
+    (1.0, 1e6, 2.2e-3, 1e9, 64),
+    (0.002, 480e3, 1e-4, 1.5e9, 16),
+    (1e-5, 1e6, 1e-3, 1e9, 8),
+    (10.0, 2e9, 0.0, 50e9, 128),
+    (0.25, 1e8, 0.03, 2e9, 3),
+    # With alpha 0, t(p) = (T - 2 n/B) / p + 2 n/B: for T = 2 n/B, all take equally long. With
+    # two devices at most, no order of computation rounds.
+    (2.0, 1.0, 0.0, 1.0, 2),
+    (4.0, 1.0, 0.0, 0.5, 2),
+    # The root of (T - 2 n/B) / (2 alpha) is 1.45, and 2 devices are better than 1.
+    (6.2, 1.0, 1.0, 1.0, 8),
+    (1.0, 1.0, 0.0, 1.0, 10),
+    (3.0, 4.0, 0.5, 8.0, 1),
+)
+
+
+def _times(compute: float, size: float, alpha: float, bandwidth: float, most: int) -> list[float]:
+    return [
+        compute / p + 2 * (p - 1) * alpha + 2 * (p - 1) / p * size / bandwidth
+        for p in range(1, most + 1)
+    ]
+
+
+def _everywhere(answer: Any, judge: Callable[[int, list[float]], bool]) -> bool:
+    """Tells whether the answer gives the same kind of wrong number in every case."""
+    for case in _DEVICES:
+        try:
+            result = as_integer(call(answer, *case), "best")
+        except Exception:
+            return False
+        if not judge(result, _times(*case)):
+            return False
+    return True
+
+
+def _judge_devices(
+    answer: Any, compute: float, size: float, alpha: float, bandwidth: float, most: int
+) -> None:
+    times = _times(compute, size, alpha, bandwidth, most)
+    expected = 1 + min(range(most), key=times.__getitem__)
+    name = f"best({compute}, {size}, {alpha}, {bandwidth}, {most})"
+    result = as_integer(call(answer, compute, size, alpha, bandwidth, most), name)
+    if result == expected:
+        return
+    told = f"{name} is {result}, and it should be {expected}"
+    require(
+        result != expected - 1 or not _everywhere(answer, lambda p, t: p == t.index(min(t))),
+        f"{told}: count the devices from 1, an index counts from 0.",
+    )
+    require(result >= 1, f"{name} is {result}: at least one device is needed.")
+    require(result <= most, f"{name} is {result}, more than there may be.")
+    require(
+        result != most - 1 or expected != most or times.index(min(times[:-1])) != result - 1,
+        f"{told}: most itself is one of the numbers, range(1, most + 1).",
+    )
+    taken, least = times[result - 1], times[expected - 1]
+    require(
+        taken > least * (1 + 1e-12),
+        f"{name} is {result}, and t({expected}) is the same: take the smallest number.",
+    )
+    no_delay = _times(compute, size, 0.0, bandwidth, most)
+    once = _times(compute, size / 2, alpha / 2, bandwidth, most)
+    for wrong, hint in (
+        (1 + no_delay.index(min(no_delay)), "that would be the best without delays"),
+        (1 + once.index(min(once)), "both halves of the ring count, 2 (p − 1) rounds"),
+    ):
+        require(result != wrong, f"{told}: {hint}.")
+    require(
+        taken < max(times) or not _everywhere(answer, lambda p, t: t[p - 1] == max(t)),
+        f"{told}: that is where a step takes the most time.",
+    )
+    raise Wrong(f"{told}: t({result}) is {taken:.4g} s and t({expected}) is {least:.4g} s.")
 
 
 @exercise(

@@ -43,6 +43,10 @@ def divided_by_ranks(gradients, counts):
     return not_divided(gradients, counts) / len(counts)
 
 
+def times_the_ranks(gradients, counts):
+    return weighted(gradients, counts) * len(counts)
+
+
 def upside_down(gradients, counts):
     return sum(g / c for g, c in zip(gradients, counts, strict=True) if c)
 
@@ -133,6 +137,18 @@ def another_error(parameters, ranks, way):
     return {"ddp": 16 * parameters, "fsdp": 16 * parameters // ranks}[way]
 
 
+def a_float(parameters, ranks, way):
+    return sixteen(parameters, ranks, way) / 1
+
+
+def a_tensor_of_floats(parameters, ranks, way):
+    return torch.tensor(sixteen(parameters, ranks, way), dtype=torch.float64)
+
+
+def any_capitals(parameters, ranks, way):
+    return sixteen(parameters, ranks, way.lower())
+
+
 def a_fraction(parameters, ranks, way):
     return sixteen(parameters, ranks, way) + 0.5
 
@@ -175,6 +191,22 @@ def slowest(compute, size, alpha, bandwidth, most):
 
 def an_index(compute, size, alpha, bandwidth, most):
     return smallest(compute, size, alpha, bandwidth, most) - 1
+
+
+def without_most(compute, size, alpha, bandwidth, most):
+    candidates = range(1, most) if most > 1 else [1]
+    return min(candidates, key=lambda p: seconds(p, compute, size, alpha, bandwidth))
+
+
+def times_the_bandwidth(compute, size, alpha, bandwidth, most):
+    return smallest(compute, size * bandwidth, alpha, 1.0, most)
+
+
+def a_rounded_root(compute, size, alpha, bandwidth, most):
+    if alpha == 0:
+        return smallest(compute, size, alpha, bandwidth, most)
+    root = (max(0.0, compute - 2 * size / bandwidth) / (2 * alpha)) ** 0.5
+    return max(1, min(most, round(root)))
 
 
 def no_delay(compute, size, alpha, bandwidth, most):
@@ -335,6 +367,7 @@ RIGHT = {
 
 WRONG = {
     "31.1": [
+        (times_the_ranks, "as many times too large as there are ranks"),
         (mean_of_means, "This is the mean over the ranks"),
         (mean_over_all_ranks, "a rank with more images has more to say"),
         (only_the_sum, "This is the sum over the ranks"),
@@ -346,6 +379,9 @@ WRONG = {
         (as_numbers, "should be a torch.Tensor"),
     ],
     "31.2": [
+        (a_float, "bytes are whole numbers"),
+        (a_tensor_of_floats, "bytes are whole numbers"),
+        (any_capitals, "'DDP' was accepted"),
         (counts_numbers, "That is a quarter"),
         (without_gradients, "That is three quarters"),
         (without_adam, "That is half"),
@@ -355,17 +391,20 @@ WRONG = {
         (weights_are_whole, "gradients and Adam's numbers are cut, too"),
         (only_adam_is_cut, "the weights and gradients are cut, too"),
         (only_weights_are_cut, "the weights are cut, too"),
-        (takes_any_way, "Other ways than"),
+        (takes_any_way, "'tp' was accepted: other ways than"),
         (another_error, "KeyError"),
         (a_fraction, "a whole number"),
     ],
     "31.3": [
+        (without_most, "range(1, most + 1)"),
+        (times_the_bandwidth, ": t(1) is "),
+        (a_rounded_root, ": t(1) is "),
         (all_devices, "the best without delays"),
-        (one_device, "where a step takes the most time"),
+        (one_device, ": t(1) is "),
         (slowest, "where a step takes the most time"),
         (an_index, "an index counts from 0"),
         (no_delay, "the best without delays"),
-        (half_the_ring, "Both halves of the ring count"),
+        (half_the_ring, "both halves of the ring count"),
         (last_of_equal, "take the smallest number"),
         (one_too_many, "more than there may be"),
         (the_time, "a whole number"),
