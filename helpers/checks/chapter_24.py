@@ -240,8 +240,14 @@ def occlusion(answer: Any) -> str:
         rows, columns = height // size, width // size
         name = f"occlusion(model, image, {target}, {size}), for an image {tuple(image.shape)},"
         result = call(answer, model, image, target, size)
+        found = as_tensor(result, name)
+        require(
+            rows == columns or found.shape != (columns, rows),
+            f"{name} has shape ({columns}, {rows}), and ({rows}, {columns}) is asked for. Rows and "
+            "columns are exchanged: (H // size, W // size).",
+        )
         found = as_tensor(
-            result,
+            found,
             name,
             (rows, columns),
             why="It has a number for each whole square: the pixels that are left over at the right "
@@ -407,6 +413,9 @@ def _deletion_mistakes(
         "These are logarithms of probabilities: apply softmax, not log_softmax.": _probabilities(
             model, *given, after=lambda s: s.log_softmax(1)
         ),
+        "These are sigmoids of the logits: the probabilities are their softmax.": _probabilities(
+            model, *given, after=torch.sigmoid
+        ),
         "The least important pixels went first: sort with descending=True.": _probabilities(
             model, image, -importance, target, shares
         ),
@@ -529,7 +538,11 @@ class _Windows(nn.Module):
 
     def judge(self, found: Tensor, target: int, what: str) -> None:
         total = found.sum()
-        require(bool(total > 0), f"{what} is 0 everywhere.")
+        require(
+            bool(total > 0),
+            f"{what} is 0 everywhere. If you took the gradient of the probability: it is flat "
+            "where the softmax is certain. The score is the logit.",
+        )
         shares = [(found[window].sum() / total).item() for window in self.windows]
         other = max((k for k in range(3) if k != target), key=shares.__getitem__)
         require(

@@ -444,6 +444,10 @@ def returns_logarithms(*arguments):
     return delete(*arguments, after=lambda logits: logits.log_softmax(1))
 
 
+def returns_sigmoids(model, image, importance, target, shares):
+    return delete(model, image, importance, target, shares, after=torch.sigmoid)
+
+
 def deletes_in_place(model, image, importance, target, shares):
     order = importance.flatten().argsort(descending=True)
     values = []
@@ -695,10 +699,11 @@ WRONG = {
         (every_rest_too, "has shape (4, 3), and (3, 2) is asked for"),
         (keeps_the_graph, "holds the graph"),
         (a_flat_list, "should be a torch.Tensor, and it is the list"),
-        (turned_around, "has shape (3, 2), and (2, 3) is asked for"),
+        (turned_around, "Rows and columns are exchanged"),
         (stays_in_eval, "is in another mode than before"),
     ],
     "24.4": [
+        (returns_sigmoids, "These are sigmoids"),
         (least_important_first, "The least important pixels went first"),
         (one_channel, "Only the first channel"),
         (returns_scores, "apply a softmax"),
@@ -718,7 +723,7 @@ WRONG = {
     "24.5": [
         (named_map("brightness_of_the_image", brightness), "since no other pixel can change"),
         (named_map("the_same_everywhere", everywhere), "since no other pixel can change"),
-        (named_map("zeros_everywhere", nowhere), "is 0 everywhere"),
+        (named_map("zeros_everywhere", nowhere), "it is flat where the softmax is certain"),
         (named_map("of_the_probability", slopes_of_probability), "before the softmax"),
         (named_map("of_all_classes", slopes_of_all), "Ask for the score of the target alone"),
         (named_map("of_the_predicted", slopes_of_the_largest), "Ask for the score of the target"),
