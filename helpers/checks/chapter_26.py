@@ -83,8 +83,8 @@ def _try_views(answer: Any, model: _Noting, images: Tensor, transforms: list) ->
     found = as_tensor(result, name, (len(images), 3))
     require(
         not model.trained,
-        f"While it computed, the {' and the '.join(sorted(model.trained))} of the model was in "
-        "training mode: call model.eval() first.",
+        f"While it computed, the {' and the '.join(sorted(model.trained))} of the model "
+        f"{'were' if len(model.trained) > 1 else 'was'} in training mode: call model.eval() first.",
     )
     compare(
         found,
@@ -471,13 +471,13 @@ class _Experiment:
         result = as_dict(call(answer, self, list(self.settings)), "study(run, settings)")
         for key in ("setting", "test", "spread"):
             require(key in result, f"The dictionary has no {key!r}: it has {plain(list(result))}.")
-        self._require_fair_choice()
-        means = {s: self._mean(s, "validation") for s in self.settings}
-        best = max(means, key=means.get)
         opened = {s for s, _, part in self.asked if part == "test"}
         require(
             bool(opened), "The test images were never opened: the chosen setting needs a score."
         )
+        self._require_fair_choice()
+        means = {s: self._mean(s, "validation") for s in self.settings}
+        best = max(means, key=means.get)
         require(
             len(opened) == 1,
             f"The test images were opened for {len(opened)} settings. Only the chosen one may see "

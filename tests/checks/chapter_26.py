@@ -536,7 +536,7 @@ WRONG = {
         (with_the_images, "only the transforms count"),
         (predicted_classes, "has shape (5,), and (5, 3) is asked for"),
         (chained, "to the result of the one before"),
-        (with_dropout, "the dropout and the norm of the model was in training mode"),
+        (with_dropout, "the dropout and the norm of the model were in training mode"),
         (leaves_eval, "ends in another mode than the one in which it came"),
         (root_only, "a frozen layer may be in eval() alone"),
         (always_train, "ends in another mode than the one in which it came"),
@@ -579,6 +579,11 @@ WRONG = {
         (changes_probabilities, "The numbers in the argument probabilities have changed"),
     ],
     "26.4": [
+        (named_study("validation_again", part="validation"), "The test images were never opened"),
+        (
+            named_study("validation_with_new_seeds", judge=range(10, 13), part="validation"),
+            "The test images were never opened",
+        ),
         (chooses_by_test, "was never tried on the validation images"),
         (opens_all, "The test images were opened for 3 settings"),
         (both_at_once, "Validation images were used after the test images had been opened"),
