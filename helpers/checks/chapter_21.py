@@ -2,10 +2,13 @@
 
 import copy
 import math
+from contextlib import ExitStack, suppress
 from typing import Any
+from weakref import WeakSet
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
 from torch.nn import functional as F
 
 from helpers.checks.machinery import (
@@ -139,17 +142,35 @@ def accumulate(answer: Any) -> str:
 
 
 class _Watched(nn.Module):
-    """A network that notes how many samples it is given at a time."""
+    """A network that notes how many samples it is given at a time, and whose graphs are left."""
 
     def __init__(self, dtype: torch.dtype):
         super().__init__()
         self.first, self.last = nn.Linear(5, 4, dtype=dtype), nn.Linear(4, 3, dtype=dtype)
         self.last.bias.requires_grad_(False)
         self.seen: list[int] = []
+        self.saved: WeakSet[_Saved] = WeakSet()
+        self.kept = False
 
     def forward(self, x: Tensor) -> Tensor:
         self.seen.append(len(x))
-        return self.last(torch.tanh(self.first(x)))
+        self.kept = self.kept or len(self.saved) > 0
+        with ExitStack() as stack:
+            with suppress(RuntimeError):  # torch.func has no such hooks, and keeps no graph
+                stack.enter_context(saved_tensors_hooks(self._save, lambda saved: saved.tensor))
+            return self.last(torch.tanh(self.first(x)))
+
+    def _save(self, tensor: Tensor) -> "_Saved":
+        saved = _Saved(tensor.detach())
+        self.saved.add(saved)
+        return saved
+
+
+class _Saved:
+    """What a graph keeps for its backward pass; it is gone as soon as the graph lets go of it."""
+
+    def __init__(self, tensor: Tensor):
+        self.tensor = tensor
 
 
 def _accumulate_once(
@@ -166,6 +187,8 @@ def _accumulate_once(
     for p in trained:
         p.grad = torch.full_like(p, 0.5) if old else None
     model.seen.clear()
+    model.saved.clear()
+    model.kept = False
     value = call(answer, model, criterion, x, y, size, changes=("grad",))
     lengths = [len(part) for part in x.split(size)]
     given = f"For {len(x)} samples and size {size}"
@@ -190,6 +213,11 @@ def _accumulate_once(
         max(model.seen) <= size,
         f"{given}, the model was given {max(model.seen)} samples at once: that needs the memory "
         "that was to be saved.",
+    )
+    require(
+        not model.kept,
+        f"{given}, the graph of a part was still there when the next part began: all graphs "
+        "together need the memory of the whole batch. Call backward() for each part.",
     )
     each = torch.stack(losses).double()
     shares = weights[:, 0].double()

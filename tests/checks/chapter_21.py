@@ -124,6 +124,36 @@ def by_slices(model, criterion, x, y, size):
     return float(total)
 
 
+def with_autograd_grad(model, criterion, x, y, size):
+    """Remembers the losses, whose graphs hold nothing any more."""
+    trained = [p for p in model.parameters() if p.requires_grad]
+    losses, sums = [], [torch.zeros_like(p) for p in trained]
+    for a, b in zip(x.split(size), y.split(size), strict=True):
+        losses.append(criterion(model(a), b) * (len(a) / len(x)))
+        for total, gradient in zip(sums, torch.autograd.grad(losses[-1], trained), strict=True):
+            total += gradient
+    for p, total in zip(trained, sums, strict=True):
+        p.grad = total
+    return float(sum(losses).detach())
+
+
+def by_torch_func(model, criterion, x, y, size):
+    trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    model.zero_grad()
+
+    def loss(parameters, a, b):
+        return criterion(torch.func.functional_call(model, parameters, (a,)), b) * len(a) / len(x)
+
+    total = 0.0
+    for a, b in zip(x.split(size), y.split(size), strict=True):
+        values = {name: p.detach() for name, p in trained.items()}
+        gradients, part = torch.func.grad_and_value(loss)(values, a, b)
+        total += part.item()
+        for name, p in trained.items():
+            p.grad = gradients[name] if p.grad is None else p.grad + gradients[name]
+    return total
+
+
 def divided_at_the_end(model, criterion, x, y, size):
     model.zero_grad(set_to_none=False)
     losses = []
@@ -183,6 +213,23 @@ def last_dropped(model, criterion, x, y, size):
 
 def the_whole_batch(model, criterion, x, y, size):
     return parts(model, criterion, x, y, len(x), lambda n: 1)
+
+
+def one_backward_at_the_end(model, criterion, x, y, size):
+    model.zero_grad()
+    pairs = zip(x.split(size), y.split(size), strict=True)
+    loss = sum(criterion(model(a), b) * len(a) / len(x) for a, b in pairs)
+    loss.backward()
+    return loss.item()
+
+
+def keeps_the_graphs(model, criterion, x, y, size):
+    model.zero_grad()
+    losses = []
+    for a, b in zip(x.split(size), y.split(size), strict=True):
+        losses.append(criterion(model(a), b) * len(a) / len(x))
+        losses[-1].backward(retain_graph=True)
+    return sum(losses).item()
 
 
 def makes_a_step(model, criterion, x, y, size):
@@ -501,7 +548,7 @@ def in_place(x):
 RIGHT = {
     "21.4": [a_random_carry, by_neighbours, one_by_one],
     "21.1": [by_nextafter, by_bits, by_logarithm],
-    "21.2": [weighed, by_slices, divided_at_the_end],
+    "21.2": [weighed, by_slices, divided_at_the_end, with_autograd_grad, by_torch_func],
     "21.3": [as_the_chapter, by_a_flag, by_the_norm],
 }
 
@@ -542,6 +589,8 @@ WRONG = {
         (no_subnormals, "Below it there are subnormal ones"),
     ],
     "21.2": [
+        (one_backward_at_the_end, "was still there when the next part began"),
+        (keeps_the_graphs, "was still there when the next part began"),
         (unweighed, "were added as they are, 2 means"),
         (equal_weights, "weighs as much as the others"),
         (last_as_large, "weighed as if it had 4 samples"),
