@@ -174,10 +174,11 @@ def _texts(values: list[float]) -> str:
 
 def _smooth(
     values: list[float], weight: float, skip: Any = math.isfinite, debias: bool = True,
-    count: Any = math.isfinite,
+    count: Any = math.isfinite, base: float | None = None,
 ) -> list[float]:  # fmt: skip
     """Returns the weighted means of the finite values so far, newer ones weighing more."""
     result, kept, n = [], [], 0
+    base = weight if base is None else base
     for value in values:
         n += bool(count(value))
         if not skip(value):
@@ -186,7 +187,7 @@ def _smooth(
         kept.append(value)
         powers = [weight**i for i in range(len(kept))][::-1]
         total = sum(p * v for p, v in zip(powers, kept, strict=True)) * (1 - weight)
-        result.append(total / (1 - weight**n) if debias else total)
+        result.append(total / (1 - base**n) if debias else total)
     return result
 
 
@@ -216,6 +217,9 @@ def _slider_mistakes(values: list[float], weight: float) -> dict[str, Any]:
         "1 - weight**n.": tensor(_from_the_first(values, weight)),
         "The weight belongs to the old average, and 1 - weight to the new value: they are "
         "exchanged.": lambda: tensor(_smooth(values, 1 - weight)),
+        "The weights are exchanged: the past has the weight, the new value 1 - weight.": (
+            lambda: tensor(_smooth(values, 1 - weight, base=weight))
+        ),
         "The weight belongs to the old average, and 1 - weight to the new value: they are "
         "exchanged, and the average begins at the first value.": (
             lambda: tensor(_from_the_first(values, 1 - weight))
@@ -273,6 +277,7 @@ def best_run(answer: Any) -> str:
             ("sweep/e", [(3, 0.3), (1, 0.99)]),
             ("f", [(10, 0.15)]),
             ("h", [(0, 0.01)]),
+            ("i", [(0, 0.2), (4, 0.9), (4, 0.25)]),
         ):
             _write(folder / run, {"accuracy": events})
         _write(folder / "d", {"loss": [(0, 9.0)]})
@@ -287,6 +292,7 @@ def best_run(answer: Any) -> str:
                 "sweep/e": "the event with 0.99 was written last, but its step is 1, and the "
                 "highest step, 3, has 0.3",
                 "f": "it has the highest step, 10, and only 0.15 there",
+                "i": "its last step, 4, was written twice, and the event written last counts: 0.25",
                 "h": "it has the lowest value: the highest is asked for",
                 "g": "it has two files, and is one run: 0.97 is in the first, and the highest "
                 "step, with 0.4, in the second",

@@ -189,6 +189,17 @@ def exchanged(values, weight):
     return as_the_page(values, 1 - weight)
 
 
+def half_exchanged(values, weight):
+    last, n, result = 0.0, 0, []
+    for value in values:
+        if math.isfinite(value):
+            n += 1
+            last = (1 - weight) * last + weight * value
+            value = last / (1 - weight**n)
+        result.append(value)
+    return result
+
+
 def starts_at_the_first(values, weight):
     last, result = values[0], []
     for value in values:
@@ -301,6 +312,15 @@ def by_last_value(folder, tag):
         except KeyError:
             continue
     return sorted(runs.items(), key=lambda item: item[1])[-1][0]
+
+
+def first_of_the_last_step(folder, tag):
+    values = {}
+    for path in Path(folder).rglob("events*"):
+        events = EventAccumulator(str(path.parent)).Reload()
+        if tag in events.Tags()["scalars"]:
+            values[path.parent] = max(events.Scalars(tag), key=lambda event: event.step).value
+    return max(values, key=values.get).relative_to(folder).as_posix()
 
 
 def highest_ever(folder, tag):
@@ -527,6 +547,7 @@ WRONG = {
         (without_reload, "your answer raised KeyError"),
     ],
     "25.2": [
+        (half_exchanged, "the past has the weight, the new value 1 - weight"),
         (biased, "divide by 1 - weight**n"),
         (weight_of_the_new, "they are exchanged, and the average begins at the first value"),
         (exchanged, "and 1 - weight to the new value: they are exchanged."),
@@ -543,6 +564,7 @@ WRONG = {
         (untouched, "Nothing was smoothed"),
     ],
     "25.3": [
+        (first_of_the_last_step, "was written twice, and the event written last counts"),
         (highest_ever, "the highest value on the way"),
         (last_written, "the event with 0.99 was written last"),
         (highest_step, "it has the highest step, 10"),
