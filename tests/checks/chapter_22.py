@@ -518,6 +518,10 @@ def scales_of_each_unit(model):
     return nn.Sequential(*[Scaled(m) if isinstance(m, nn.Linear) else m for m in layers])
 
 
+def in_float32(model):
+    return parametrized(model).float()
+
+
 def path_of_ones(model):
     return Beside(model, start=1.0)
 
@@ -604,6 +608,7 @@ RIGHT = {
 
 WRONG = {
     "22.5": [
+        (in_float32, "your answer raised RuntimeError"),
         (path_of_ones, "Before training it should be that of model"),
         (zeros_twice, "every gradient is zero"),
         (nothing_added, "has no parameter that can be trained"),
