@@ -157,6 +157,11 @@ def fraction(answer: Any) -> str:
             value = call(answer, text)
         except argparse.ArgumentTypeError as error:
             ends = " Both ends are allowed." if expected in (0, 1) else ""
+            require(
+                text != "20%",
+                f"{text!r} was refused, and it is {expected}: a percentage is divided by 100 "
+                "before it is compared.",
+            )
             raise Wrong(f"{text!r} was refused, and it is from 0 to 1.{ends}") from error
         except ValueError as error:
             if "%" not in text:

@@ -205,6 +205,13 @@ def value_error(text):
     return value
 
 
+def compared_undivided(text):
+    value = float(text.removesuffix("%"))
+    if not 0 <= value <= 1:
+        raise ArgumentTypeError(f"{text} is out of range")
+    return value
+
+
 def open_ends(text):
     value = number_of(text)
     if not 0 < value < 1:
@@ -578,6 +585,7 @@ WRONG = {
         (always_the_same, "the parser of the first one"),
     ],
     "19.2": [
+        (compared_undivided, "'20%' was refused, and it is 0.2: a percentage is divided by 100"),
         (no_percent, "Cut it off first"),
         (any_number, "'1.5' was accepted"),
         (value_error, "ArgumentTypeError is asked for, and value_error raised ValueError"),
