@@ -1,5 +1,6 @@
 """Checks of chapter 23, inspecting models."""
 
+import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -91,6 +92,10 @@ def _tell_count(found: dict, wanted: dict, model: nn.Module, text: str) -> None:
     names = {name for name, _ in model.named_parameters(remove_duplicate=False)}
     saved = [v for name, v in model.state_dict().items() if name not in names]
     twice = _count(every, buffers)
+    nested = _count(
+        [p for module in model.modules() for p in module.parameters()],
+        [b for module in model.modules() for b in module.buffers()],
+    )
     trained = [p for p in parameters if p.requires_grad]
     mistakes = (
         ("trainable", twice["trainable"], "a parameter that is used in two places counts once. "
@@ -113,6 +118,9 @@ def _tell_count(found: dict, wanted: dict, model: nn.Module, text: str) -> None:
          "counters of batches are missing, each a number of its own"),
         ("trainable", sum(p.numel() for m in model.children() for p in m.parameters(recurse=False)
                           if p.requires_grad), "layers deeper in the model are missing"),
+        *((key, nested[key], f"{name}() of a module has those of the modules inside it already")
+          for key, name in (("trainable", "parameters"), ("frozen", "parameters"),
+                            ("buffers", "buffers"))),
     )  # fmt: skip
     for key, wrong, hint in mistakes:
         if found[key] != wanted[key] and found[key] == wrong:
@@ -395,6 +403,7 @@ def first_bad(answer: Any) -> str:
     draw = Draw(25)
     for model, x, wanted, why in _broken_models(draw):
         given = f"first_bad(model, x), for {why},"
+        twin = copy.deepcopy(model)
         result = run(answer, model, x)
         require(
             result is None or isinstance(result, str),
@@ -408,9 +417,34 @@ def first_bad(answer: Any) -> str:
                 f"{given} is {plain(result)}, and no module makes something bad of good inputs.",
             )
         named = "None" if result is None else plain(result)
-        require(result == wanted, f"{given} is {named}, and it should be {plain(wanted)}.")
+        if result != wanted:
+            reason = _why_not(twin, x, result, wanted)
+            raise Wrong(f"{given} is {named}, and it should be {plain(wanted)}{reason}.")
     _try_a_failing_model(answer, draw.normal(3, 4))
     return "One call instead of an evening with print."
+
+
+def _why_not(model: nn.Module, x: Tensor, name: str | None, wanted: str | None) -> str:
+    """Returns what speaks against a name, where it is one of a module that made something bad."""
+    modules = dict(model.named_modules())
+    if name not in modules or wanted is None:
+        return ""
+    good: list[bool] = []
+    bad: list[bool] = []
+    modules[name].register_forward_pre_hook(lambda m, inputs: good.append(_finite(inputs)))
+    modules[name].register_forward_hook(lambda m, i, output: bad.append(not _finite(output)))
+    model(x)
+    if not any(good):
+        return f": {plain(name)} was given something bad already"
+    both = any(a and b for a, b in zip(good, bad, strict=True))
+    return f": both qualify, and {plain(wanted)} ended first" if both else ""
+
+
+def _finite(value: Any) -> bool:
+    if isinstance(value, Tensor):
+        return bool(value.isfinite().all())
+    parts = value.values() if isinstance(value, dict) else value
+    return all(_finite(part) for part in parts)
 
 
 class _Log(nn.Module):

@@ -38,6 +38,16 @@ def by_tensors(model):
     }
 
 
+def sums_over_modules(model):
+    every = [p for module in model.modules() for p in module.parameters()]
+    return {**by_sums(model), "trainable": sum(p.numel() for p in every if p.requires_grad)}
+
+
+def buffers_over_modules(model):
+    every = [b for module in model.modules() for b in module.buffers()]
+    return {**by_sums(model), "buffers": sum(b.numel() for b in every)}
+
+
 def counts_shared_twice(model):
     trainable = {name: p for name, p in model.named_parameters(remove_duplicate=False)}
     return by_sums(model) | {
@@ -555,8 +565,8 @@ RIGHT = {
 
 WRONG = {
     "23.4": [
-        (any_bad_output, "and it should be '1'"),
-        (the_outermost, "and it should be '1'"),
+        (any_bad_output, "'1.two' was given something bad already"),
+        (the_outermost, "both qualify, and '1' ended first"),
         (first_of_the_list, "and it should be '1'"),
         (leaves_only, "and it should be '0'"),
         (children_only, "and it should be '1.1.0'"),
@@ -569,6 +579,8 @@ WRONG = {
         (sets_eval, "mode"),
     ],
     "23.1": [
+        (sums_over_modules, "parameters() of a module has those of the modules inside"),
+        (buffers_over_modules, "buffers() of a module has those of the modules inside"),
         (counts_shared_twice, "a parameter that is used in two places counts once"),
         (shared_buffers_twice, "a buffer that is used in two places counts once"),
         (ignores_frozen, "the frozen parameters are in it"),
