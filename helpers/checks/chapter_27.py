@@ -99,6 +99,9 @@ def _other_steps(output: Tensor, sizes: list[int]) -> dict[str, Any]:
         ),
         "This is one step too late, or the first step where there is none: steps are counted from "
         "0.": at(1),
+        "This is one step too late: the last of n steps has the index n - 1.": torch.stack(
+            [output[min(n, steps - 1), i] for i, n in enumerate(sizes)]
+        ),
         "This is one step too early.": at(-1),
         "This is the first step.": output[0],
         "This is the last real step of the longest sequence, for all of them.": (

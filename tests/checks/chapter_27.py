@@ -35,6 +35,10 @@ def one_too_late(output, lengths):
     return output[lengths % len(output), torch.arange(len(lengths))]
 
 
+def index_n(output, lengths):
+    return output[lengths.clamp(max=len(output) - 1), torch.arange(len(lengths))]
+
+
 def one_too_early(output, lengths):
     return output[lengths - 2, torch.arange(len(lengths))]
 
@@ -485,6 +489,7 @@ RIGHT = {
 
 WRONG = {
     "27.1": [
+        (index_n, "the last of n steps has the index n - 1"),
         (last_of_batch, "This is the last step of the batch"),
         (one_too_late, "This is one step too late"),
         (one_too_early, "This is one step too early"),
