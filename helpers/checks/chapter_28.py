@@ -253,6 +253,7 @@ def _other_rollouts(weights: list[Tensor]) -> dict[str, Any]:
 
     means = [block.mean(dim=1) for block in weights]
     greatest = [block.amax(dim=1) for block in weights]
+    eye = torch.eye(means[0].shape[-1], dtype=means[0].dtype)
     return {
         "The blocks were multiplied in the other order: the first block acts on the input, so it "
         "stands on the right of the product.": product(means[::-1]),
@@ -273,6 +274,12 @@ def _other_rollouts(weights: list[Tensor]) -> dict[str, Any]:
         "This is the first block alone: multiply the matrices of all blocks.": product(means[:1]),
         "The matrices were multiplied entry by entry: a matrix product, @, is needed.": lambda: (
             torch.stack([product([m]) for m in means]).prod(dim=0)
+        ),
+        "The matrices were multiplied element by element: it is the matrix product, @.": lambda: (
+            torch.stack([product([m]) for m in means]).prod(dim=0) * eye
+        ),
+        "1 was added to every entry: the identity has ones on the diagonal only.": lambda: product(
+            [block + 1 - eye for block in means]
         ),
         "This is the mean over the blocks: multiply their matrices.": lambda: torch.stack(
             [product([m]) for m in means]
@@ -430,6 +437,17 @@ def _other_nuclei(logits: Tensor, p: float, temperature: float) -> dict[str, Any
         ),
         "The symbols were added up from the least probable on: begin with the most probable.": (
             lambda: one(q - nucleus(q, shift=-1, level=1 - p))
+        ),
+        "The kept probabilities went through a softmax again: divide them by their sum.": (
+            q.masked_fill(kept == 0, -math.inf).softmax(dim=1)
+        ),
+        "The kept probabilities and the zeros went through a softmax again: divide by the sum of "
+        "the row.": kept.softmax(dim=1),
+        "What is kept was divided by another sum than that of its row: by that of all rows.": (
+            kept / kept.sum()
+        ),
+        "What is kept was divided by another sum than that of its row: by that of its column.": (
+            kept / kept.sum(dim=0)
         ),
         "These are logits: return probabilities.": logits.masked_fill(kept == 0, -math.inf),
     }

@@ -220,6 +220,20 @@ def entry_by_entry(weights):
     return torch.stack([from_the_left([w]) for w in weights]).prod(dim=0)
 
 
+def element_by_element(weights):
+    result = own = torch.eye(weights[0].shape[-1], dtype=weights[0].dtype)
+    for block in weights:
+        result = (block.mean(dim=1) + own) / 2 * result
+    return result
+
+
+def one_added(weights):
+    result = torch.eye(weights[0].shape[-1], dtype=weights[0].dtype)
+    for block in weights:
+        result = (block.mean(dim=1) + 1) / 2 @ result
+    return result
+
+
 def heads_kept(weights):
     result = torch.eye(weights[0].shape[-1], dtype=weights[0].dtype)
     for block in weights:
@@ -309,6 +323,30 @@ def times_temperature(logits, p, temperature):
 def temperature_last(logits, p, temperature):
     kept = by_scatter(logits, p, 1.0) > 0
     return (logits / temperature).masked_fill(~kept, -torch.inf).softmax(dim=1)
+
+
+def _kept(logits, p, temperature):
+    q = (logits / temperature).softmax(dim=1)
+    return q * (by_scatter(logits, p, temperature) > 0)
+
+
+def softmax_again(logits, p, temperature):
+    kept = _kept(logits, p, temperature)
+    return kept.masked_fill(kept == 0, -torch.inf).softmax(dim=1)
+
+
+def softmax_of_the_zeros_too(logits, p, temperature):
+    return _kept(logits, p, temperature).softmax(dim=1)
+
+
+def by_the_sum_of_all(logits, p, temperature):
+    kept = _kept(logits, p, temperature)
+    return kept / kept.sum()
+
+
+def by_the_sum_of_the_column(logits, p, temperature):
+    kept = _kept(logits, p, temperature)
+    return kept / kept.sum(dim=0)
 
 
 def left_sorted(logits, p, temperature):
@@ -464,6 +502,8 @@ WRONG = {
         (winner_alone, "and the other left out"),
     ],
     "28.3": [
+        (element_by_element, "multiplied element by element"),
+        (one_added, "ones on the diagonal only"),
         (other_order, "in the other order"),
         (transposed, "The result is transposed"),
         (without_identity, "The identity for the sum around the attention is missing"),
@@ -479,6 +519,10 @@ WRONG = {
         (adds_in_place, "in-place"),
     ],
     "28.4": [
+        (softmax_again, "through a softmax again"),
+        (softmax_of_the_zeros_too, "and the zeros went through"),
+        (by_the_sum_of_all, "by that of all rows"),
+        (by_the_sum_of_the_column, "by that of its column"),
         (not_divided, "divide what is kept by its sum"),
         (last_one_missing, "The symbol that carries the sum past p"),
         (one_too_many, "One symbol too many"),
