@@ -133,20 +133,19 @@ def heun(answer: Any) -> str:
                 times.append(float(t))
                 return field(z, times[-1])
 
-            result = call(answer, velocity, z, steps)
+            what = f"heun(velocity, z, {steps}), with {name},"
+            result = as_tensor(call(answer, velocity, z, steps), what)
+            asked = f"The velocity was asked for {len(times)} times in {steps} "
+            asked += f"step{'s' if steps > 1 else ''}: twice per step is "
+            require(len(times) <= 2 * steps, f"{asked}enough.")
             compare(
                 result,
                 _heun(field, z, steps),
-                f"heun(velocity, z, {steps}), with {name},",
+                what,
                 tolerance=1e-10,
                 typical=_other_walks(field, z, steps),
+                hint=f"{asked}asked for." if len(times) < 2 * steps else "",
                 dtype=torch.float64,
-            )
-            wanted = [(i + late) / steps for i in range(steps) for late in (0, 1)]
-            require(
-                len(times) <= len(wanted),
-                f"The velocity was asked for {len(times)} times in {steps} "
-                f"step{'s' if steps > 1 else ''}: twice per step is enough.",
             )
     return "Twice the work per step, and the error falls with the square of the steps."
 
@@ -214,6 +213,9 @@ def _other_walks(field: Callable, z: Tensor, steps: int) -> dict[str, Any]:
         "The second velocity was taken at the end's time and at the beginning's place: go there "
         "by Euler first.": _heun(field, z, steps, trial=0),
         "The velocities were not divided by the number of steps.": walked(whole),
+        "The step size is missing: a velocity is multiplied by 1 / steps.": walked(
+            lambda x, t: x + (field(x, t) + field(x + h * field(x, t), t + h)) / 2
+        ),
         "One step is missing at the end.": one_less(),
         "It goes from t = 1 to t = 0.": backwards(),
         "The first step begins at t = 1 / steps, and it should begin at t = 0.": walked(
@@ -243,7 +245,8 @@ def coverage(answer: Any) -> str:
         result, expected = call(answer, real, drawn, k), _coverage(real, drawn, k)
         name = f"coverage(real, drawn, {k}), for {len(real)} real and {len(drawn)} drawn rows,"
         if abs(as_number(result, name) - expected) > 1e-5:
-            _explain(answer, cases[: len(_SIZES)])
+            shifted = [(a, b + far, k) for a, b, k in cases[:2] for far in (1, 2, 3, 100)]
+            _explain(answer, [*cases[: len(_SIZES)], *shifted])
         compare(result, expected, name)
     line = torch.arange(6, dtype=torch.float64).unsqueeze(1)
     result = call(answer, line, torch.tensor([[-1.0]], dtype=torch.float64), 1)
@@ -351,6 +354,15 @@ def _others(real: Tensor, drawn: Tensor, k: int) -> dict[str, Callable[[], float
         ),
         "The balls reach to the first neighbour, whatever k is.": (
             lambda: _coverage(real, drawn, 1)
+        ),
+        "The balls reach to the k-th farthest row: the nearest are asked for.": (
+            lambda: _coverage(real, drawn, -k)
+        ),
+        "The balls reach to the farthest row but k: the nearest are asked for.": (
+            lambda: _coverage(real, drawn, -k - 1)
+        ),
+        "The balls reach to the k-th drawn row: their radius is a distance between real rows.": (
+            lambda: share((between <= between.sort(dim=0).values[k - 1]).any(dim=0))
         ),
         "The columns were divided by their spread: take the distances as they are.": (
             lambda: _coverage(real / real.std(dim=0), drawn / real.std(dim=0), k)

@@ -401,6 +401,28 @@ def always_time_zero(velocity, z, steps):
     return z
 
 
+def without_the_step_size(velocity, z, steps):
+    for i in range(steps):
+        first = velocity(z, i / steps)
+        z = z + (first + velocity(z + first / steps, (i + 1) / steps)) / 2
+    return z
+
+
+def one_step_more(velocity, z, steps):
+    for i in range(steps + 1):
+        first = velocity(z, i / steps)
+        z = z + (first + velocity(z + first / steps, (i + 1) / steps)) / (2 * steps)
+    return z
+
+
+def the_end_again(velocity, z, steps):
+    first = velocity(z, 0.0)
+    for i in range(steps):
+        second = velocity(z + first / steps, (i + 1) / steps)
+        z, first = z + (first + second) / (2 * steps), second
+    return z
+
+
 def euler_at_the_end(velocity, z, steps):
     """Some samplers end like this, where the velocity at t = 1 is unknown."""
     for i in range(steps):
@@ -457,6 +479,22 @@ def without_copies(real, drawn, k):
     return (apart.masked_fill(apart == 0, math.inf).amin(dim=1) <= radius).double().mean()
 
 
+def to_the_farthest(real, drawn, k):
+    radius = torch.cdist(real, real).topk(k, dim=1).values[:, -1]
+    return (torch.cdist(real, drawn).amin(dim=1) <= radius).double().mean()
+
+
+def to_the_farthest_but_k(real, drawn, k):
+    radius = torch.cdist(real, real).topk(k + 1, dim=1).values[:, -1]
+    return (torch.cdist(real, drawn).amin(dim=1) <= radius).double().mean()
+
+
+def to_a_drawn_row(real, drawn, k):
+    between = torch.cdist(real, drawn)
+    radius = between.sort(dim=1).values[:, min(k, len(drawn)) - 1]
+    return (between.amin(dim=1) <= radius).double().mean()
+
+
 def half_of_the_radius(real, drawn, k):
     return share_of_balls(real, drawn, k, factor=0.5)
 
@@ -507,6 +545,9 @@ WRONG = {
         (no_return, "Does it end with a return statement?"),
     ],
     "29.2": [
+        (without_the_step_size, "The step size is missing"),
+        (one_step_more, "asked for 8 times in 3 steps: twice per step is enough"),
+        (the_end_again, "asked for 4 times in 3 steps: twice per step is asked for"),
         (plain_euler, "This is Euler's method"),
         (middle, "This is the midpoint method"),
         (end_alone, "Only the velocity at the end"),
@@ -524,6 +565,9 @@ WRONG = {
         (euler_at_the_end, "heun(velocity, z, 3)"),
     ],
     "29.3": [
+        (to_the_farthest, "the k-th farthest row"),
+        (to_the_farthest_but_k, "the farthest row but k"),
+        (to_a_drawn_row, "the k-th drawn row"),
         (precision, "This is precision"),
         (recall, "This is recall"),
         (counts_itself, "counted itself as its first neighbour"),
