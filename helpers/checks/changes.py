@@ -15,7 +15,7 @@ KINDS = {
     "tensor, or work on a clone.",
     "shape": "The shape or type of {what} has changed: an in-place operation is at work.",
     "requires_grad": "The requires_grad of {what} has changed.",
-    "grad": "The .grad of {what} has changed: clear or avoid it, or ask torch.autograd.grad.",
+    "grad": "The .grad of {what} has changed: {cure}, or ask torch.autograd.grad.",
     "entries": "The entries of {what} have changed: work on a copy.",
     "modules": "The submodules of {what} have changed: work on a copy.",
     "mode": "{what} is in another mode than before: note each module's training and put it back.",
@@ -45,7 +45,8 @@ class Snapshot:
             return "" if "entries" in allowed else KINDS["entries"].format(what=self._name)
         for (kind, what, old), (_, _, new) in zip(self._facts, after, strict=True):
             if kind not in allowed and not _same(old, new):
-                return KINDS[kind].format(what=what)
+                cure = "clear or avoid it" if old is None else "put back what was there"
+                return KINDS[kind].format(what=what, cure=cure)
         return ""
 
 

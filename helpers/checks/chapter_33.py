@@ -1,5 +1,6 @@
 """Checks of chapter 33, the atlas of errors."""
 
+import dis
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,6 +22,7 @@ from helpers.checks.machinery import (
     require,
     require_gradients,
     run,
+    same,
 )
 from helpers.checks.words import one_line
 
@@ -77,17 +79,25 @@ def safe_mse(answer: Any) -> str:
         ((), (1,)),
     ):
         _refuses(answer, draw.normal(*one), draw.normal(*other))
-    _takes_other_dtypes(answer, draw.normal(4, 2), draw.normal(4, 2, dtype=torch.float64))
+    for dtypes in ((torch.float32, torch.float64), (torch.float64, torch.float32)):
+        _takes_other_dtypes(answer, *(draw.normal(4, 2, dtype=dtype) for dtype in dtypes))
     return "No warning, no broadcasting."
 
 
 def _takes_other_dtypes(answer: Any, prediction: Tensor, target: Tensor) -> None:
-    name = "safe_mse(prediction, target), for two equal shapes, float32 and float64,"
+    dtypes = [str(tensor.dtype).removeprefix("torch.") for tensor in (prediction, target)]
+    name = f"safe_mse(prediction, target), for two equal shapes, {' and '.join(dtypes)},"
     try:
         result = run(answer, prediction, target)
     except ValueError as error:
         raise Wrong(f"{name} raised a ValueError: only the shapes have to be equal.") from error
-    compare(result, (prediction - target).square().mean().float(), name)
+    expected = (prediction.double() - target.double()).square().mean()
+    compare(result, expected, name)
+    require(
+        same(as_tensor(result, name), expected, 1e-12),
+        f"{name} was rounded to float32 on the way: nothing is rounded. Without a conversion, "
+        "float32 and float64 give float64.",
+    )
 
 
 def _refuses(answer: Any, prediction: Tensor, target: Tensor) -> None:
@@ -125,13 +135,23 @@ def not_updated(answer: Any) -> str:
     for model, optimizer, wanted, case in _optimizers():
         name = f"not_updated(model, optimizer), {case},"
         groups = [{**group, "params": list(group["params"])} for group in optimizer.param_groups]
-        found = as_list(call(answer, model, optimizer), name)
+        try:
+            found = as_list(call(answer, model, optimizer), name)
+        except RuntimeError as error:
+            if not _from_in(error):
+                raise
+            raise Wrong(
+                f"{name} raised a RuntimeError: `in` compares tensors element by element: ask with "
+                "`is`, or collect id(p)."
+            ) from error
         require(
             _same_groups(groups, optimizer.param_groups) and not any(optimizer.state.values()),
             f"{name} changed the optimizer: read its groups, and leave them as they are.",
         )
         other = [one for one in found if not isinstance(one, str)]
-        require(not other, f"{name} should be a list of names, and it holds {other[:1]}.")
+        if other:
+            kind = "parameters" if isinstance(other[0], nn.Parameter) else describe(other[0])
+            raise Wrong(f"{name} should be a list of names, and it holds {kind}.")
         named = dict(model.named_parameters())
         unknown = [one for one in found if one not in named]
         missing = [one for one in wanted if one not in found]
@@ -148,6 +168,17 @@ def not_updated(answer: Any) -> str:
         require(not twice, f"{name} names {plain(twice[:1])[1:-1]} twice: each name once.")
         require(found == wanted, f"{name} is in another order than named_parameters().")
     return "Three lines that save an afternoon."
+
+
+def _from_in(error: BaseException) -> bool:
+    """Tells whether the error comes from ``in`` or ``not in``."""
+    frame = error.__traceback__
+    while frame is not None:
+        for step in dis.get_instructions(frame.tb_frame.f_code):
+            if step.offset == frame.tb_lasti and step.opname == "CONTAINS_OP":
+                return True
+        frame = frame.tb_next
+    return False
 
 
 def _same_groups(before: list[dict], after: list[dict]) -> bool:
@@ -238,7 +269,8 @@ def twins(answer: Any) -> str:
 
 _HINTS = {
     "where an image differs in one pixel": "All pixels have to agree, not most of them.",
-    "where an image has the same pixels in other places": "Equal sums don't make equal images.",
+    "where an image has the same pixels in other places": "The same pixels in other places, or an "
+    "equal sum, don't make equal images.",
     "where one pixel is -0.0": "-0.0 equals 0.0, and their bytes differ: compare by ==.",
     "where the twin stands in another row": "Every training image may be the twin, not only the "
     "one in the same row.",

@@ -95,6 +95,14 @@ def without_graph(prediction, target):
     return by_the_library(prediction, target).detach()
 
 
+def target_to_the_prediction(prediction, target):
+    return by_the_library(prediction, target.to(prediction.dtype))
+
+
+def prediction_to_the_target(prediction, target):
+    return by_the_library(prediction.to(target.dtype), target)
+
+
 def in_single_precision(prediction, target):
     return by_the_library(prediction.float(), target.float())
 
@@ -179,6 +187,11 @@ def tensors(model, optimizer):
     return [p for n, p in model.named_parameters() if n in wanted]
 
 
+def not_in_a_list(model, optimizer):
+    held = [p for group in optimizer.param_groups for p in group["params"]]
+    return [n for n, p in model.named_parameters() if not p.requires_grad or p not in held]
+
+
 def each_twice(model, optimizer):
     return 2 * by_ids(model, optimizer)
 
@@ -233,6 +246,10 @@ def same_row(train, val):
     found = torch.zeros(len(val), dtype=torch.bool)
     found[:n] = (train[:n] == val[:n]).flatten(1).all(1)
     return found
+
+
+def pixels_anywhere(train, val):
+    return torch.isin(val, train).flatten(1).all(dim=1)
 
 
 def by_sums(train, val):
@@ -600,6 +617,12 @@ def leaves_gradients(model, inputs, targets):
     return _find(model, inputs, targets)
 
 
+def clears_at_the_end(model, inputs, targets):
+    found = _find(model, inputs, targets)
+    model.zero_grad()
+    return found
+
+
 def moves_buffers(model, inputs, targets):
     with torch.no_grad():
         model(inputs)
@@ -631,6 +654,8 @@ RIGHT = {
 
 WRONG = {
     "33.1": [
+        (target_to_the_prediction, "was rounded to float32 on the way: nothing is rounded"),
+        (prediction_to_the_target, "was rounded to float32 on the way: nothing is rounded"),
         (compares_nothing, "a ValueError is asked for, and the result is"),
         (squeezes, "For the shapes (4, 1) and (4,), a ValueError is asked for, and the result is"),
         (compares_numel, "For the shapes (4, 1) and (4,), a ValueError is asked for"),
@@ -649,6 +674,7 @@ WRONG = {
         (refuses_other_dtypes, "only the shapes have to be equal"),
     ],
     "33.2": [
+        (not_in_a_list, "`in` compares tensors element by element"),
         (only_frozen, "The optimizer was made before"),
         (only_not_held, "gets none, and a step passes it by"),
         (first_group, "with two groups, has '2.weight', which a step can change"),
@@ -657,7 +683,7 @@ WRONG = {
         (the_others, "when all are updated, has '0.weight', which a step can change"),
         (sorted_names, "is in another order than named_parameters()"),
         (as_set, "should be a list; it is"),
-        (tensors, "should be a list of names, and it holds"),
+        (tensors, "should be a list of names, and it holds parameters"),
         (each_twice, "names '0.weight' twice"),
         (tied_twice, "names '0.weight' twice"),
         (without_a_rate, "has '0.weight', and only the two reasons count"),
@@ -666,8 +692,9 @@ WRONG = {
         (clears_the_gradients, "The .grad of 0.weight of the argument model has changed"),
     ],
     "33.3": [
+        (pixels_anywhere, "The same pixels in other places, or an equal sum"),
         (same_row, "may be the twin, not only the one in the same row"),
-        (by_sums, "Equal sums don't make equal images"),
+        (by_sums, "or an equal sum, don't make equal images"),
         (most_pixels, "All pixels have to agree, not most of them"),
         (any_pixel, "is False at [1], and it should be True"),
         (pixel_by_pixel, "one and the same training image"),
@@ -687,6 +714,7 @@ WRONG = {
         (negated, "is True at [0], and it should be False"),
     ],
     "33.4": [
+        (clears_at_the_end, "has changed: put back what was there"),
         (always_healthy, "lacks ['softmax']"),
         (no_labels, "lacks ['labels']. It is below 0"),
         (no_stuck, "A frozen parameter gets no gradient"),
