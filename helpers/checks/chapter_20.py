@@ -117,7 +117,10 @@ def _compare_names(found: dict, names: list[str], prefix: str) -> None:
         ],
     }
     for hint, wrong in mistakes.items():
-        require(set(found) != set(wrong), f"For {prefix!r} and the names {names}: {hint}")
+        require(
+            set(found) != set(wrong),
+            f"For {prefix!r} and the names {names}: {hint[0].lower()}{hint[1:]}",
+        )
     for name in names:
         key = name.removeprefix(prefix)
         require(key in found, f"Without {prefix!r}, {name!r} should be {key!r}; that is missing.")
@@ -361,7 +364,7 @@ def _bytes(value: Tensor) -> bytes:
 
 
 def _compare_file(answer: Any, state: dict[str, Tensor]) -> None:
-    given = f"to_safetensors(state), for {', '.join(state) or 'an empty state'},"
+    given = f"to_safetensors(state), for {', '.join(state) or 'an empty state'}"
 
     def refuse(*arguments: Any, **options: Any) -> None:
         raise Wrong("That is the package's own writer: put the bytes together yourself.")
@@ -372,7 +375,8 @@ def _compare_file(answer: Any, state: dict[str, Tensor]) -> None:
     ):
         file = call(answer, state)
     require(
-        isinstance(file, bytes | bytearray), f"{given} should be bytes, and it is {describe(file)}."
+        isinstance(file, bytes | bytearray),
+        f"{given}, should be bytes, and it is {describe(file)}.",
     )
     file = bytes(file)
     header, body = _header(file, given)
@@ -410,7 +414,7 @@ def _header(file: bytes, given: str) -> tuple[dict, bytes]:
         raise Wrong(
             f"{given}: the header is no JSON in UTF-8: {plain(text[:40])}. json.dumps makes it."
         ) from error
-    return as_dict(header, f"The header of {given}"), file[8 + length :]
+    return as_dict(header, f"The header of {given},"), file[8 + length :]
 
 
 def _compare_header(header: dict, body: bytes, state: dict[str, Tensor], given: str) -> None:

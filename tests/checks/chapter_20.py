@@ -511,7 +511,7 @@ RIGHT = {
 
 WRONG = {
     "20.4": [
-        (big_endian, "the smallest byte comes first"),
+        (big_endian, "for weight: the length of the header is big-endian"),
         (from_the_start, "counted from its end"),
         (length_of_the_file, "and the whole file has"),
         (length_in_letters, "more than one byte"),
@@ -525,7 +525,7 @@ WRONG = {
         (by_pickle, "and the whole file has"),
         (forgets_to_detach, "your answer raised"),
         (without_a_length, "and the whole file has"),
-        (as_a_string, "should be bytes"),
+        (as_a_string, "for weight, should be bytes"),
     ],
     "20.1": [
         (replaces, "in the middle of names, too"),
@@ -535,8 +535,8 @@ WRONG = {
         (drops_others, "they stay as they are"),
         (by_a_pattern, "taken as a regular expression"),
         (again_and_again, "removed more than once"),
-        (cuts_every_name, "Every name lost as many letters"),
-        (first_part, "All names are as before"),
+        (cuts_every_name, ": every name lost as many letters"),
+        (first_part, ": all names are as before"),
         (changes_the_state, "The entries of the argument state have changed"),
         (key_error, "ValueError is asked for, and key_error raised KeyError"),
         (too_careful, "raised a ValueError, and no two names become one"),
