@@ -144,7 +144,7 @@ def load_checkpoint(path: str | os.PathLike, map_location: str = "cpu") -> dict[
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file is cut off, is no checkpoint, or contains more than data.
+        ValueError: The file is cut off, is not a checkpoint, or contains more than data.
 
     Source: https://docs.pytorch.org/docs/stable/notes/serialization.html
     """
@@ -152,13 +152,13 @@ def load_checkpoint(path: str | os.PathLike, map_location: str = "cpu") -> dict[
     if not path.is_file():
         raise FileNotFoundError(f"there is no checkpoint {path}")
     if not zipfile.is_zipfile(path):
-        raise ValueError(f"{path.name} is no checkpoint, or only a part of one")
+        raise ValueError(f"{path.name} is not a checkpoint, or only a part of one")
     try:
         parts = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise ValueError(f"{path.name} contains more than data; it was not loaded") from None
     except RuntimeError:
-        raise ValueError(f"{path.name} is no checkpoint of PyTorch, or damaged") from None
+        raise ValueError(f"{path.name} is not a checkpoint of PyTorch, or damaged") from None
     if not isinstance(parts, dict) or "random" not in parts:
         raise ValueError(f"{path.name} is a file of PyTorch, but not of save_checkpoint")
     if map_location != "cpu":  # the generators' states stay on the CPU

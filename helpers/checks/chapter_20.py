@@ -412,7 +412,7 @@ def _header(file: bytes, given: str) -> tuple[dict, bytes]:
                 f"has {end}. (A letter such as ö is more than one byte.)"
             ) from error
         raise Wrong(
-            f"{given}: the header is no JSON in UTF-8: {plain(text[:40])}. json.dumps makes it."
+            f"{given}: the header is not JSON in UTF-8: {plain(text[:40])}. json.dumps makes it."
         ) from error
     return as_dict(header, f"The header of {given},"), file[8 + length :]
 

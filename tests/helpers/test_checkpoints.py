@@ -65,7 +65,7 @@ def test_random_numbers_go_on_where_they_were(saved, tmp_path):
 def test_a_truncated_file_is_refused(saved, kept):
     path, _ = saved
     path.write_bytes(path.read_bytes()[:kept])
-    with pytest.raises(ValueError, match=r"checkpoint\.pt is no checkpoint"):
+    with pytest.raises(ValueError, match=r"checkpoint\.pt is not a checkpoint"):
         load_checkpoint(path)
 
 
@@ -73,7 +73,7 @@ def test_a_truncated_file_is_refused(saved, kept):
 def test_a_foreign_file_is_refused(tmp_path, content):
     path = tmp_path / "foreign.pt"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"foreign\.pt is no checkpoint"):
+    with pytest.raises(ValueError, match=r"foreign\.pt is not a checkpoint"):
         load_checkpoint(path)
 
 
