@@ -340,8 +340,8 @@ def untie(answer: Any) -> str:
     frozen[2].eval()
     _require_untied(answer, frozen, "1.weight", "3.weight", draw.normal(3, 4))
     return (
-        "Two parameters, one value, for now. (Here the owners are two layers. One layer that stands "
-        "in two places would have to be copied first.)"
+        "Two parameters, one value, for now. (Here the owners are two layers. One layer that "
+        "stands in two places would have to be copied first.)"
     )
 
 
