@@ -49,10 +49,11 @@ def test_every_chapter_is_within_its_budget():
 
 
 @pytest.mark.parametrize(
-    ("product", "imported", "expected"), [(20, 1, 1), (40, 2, 2), (80, 1, 2), (5, 1, 0.5)]
+    ("product", "imported", "expected"),
+    [(5.5, 0.6, 1), (11, 1.2, 2), (22, 0.6, 2), (1.375, 0.6, 0.5)],
 )
 def test_a_machine_is_so_many_times_slower_than_the_reference(product, imported, expected):
-    assert yardstick.REFERENCE == {"product_ms": 20, "import_seconds": 1}
+    assert yardstick.REFERENCE == {"product_ms": 5.5, "import_seconds": 0.6}
     measured = {"product_ms": product, "import_seconds": imported}
     assert yardstick.scale(measured) == pytest.approx(expected)
 

@@ -15,8 +15,8 @@ import torch
 from tests.notebooks import ROOT
 
 SIZE, PRODUCTS, REPETITIONS = 1024, 20, 5
-# Two cores of a laptop: 107 billion multiplications and additions a second.
-REFERENCE = {"product_ms": 20.0, "import_seconds": 1.0}
+# The budgets were set on a machine about twice as fast as the one that these were first measured on.
+REFERENCE = {"product_ms": 5.5, "import_seconds": 0.6}
 
 
 def statements(texts: list[str]) -> dict[str, float]:
