@@ -15,7 +15,7 @@ import torch
 from tests.notebooks import ROOT
 
 SIZE, PRODUCTS, REPETITIONS = 1024, 20, 5
-# The budgets were set on a machine about twice as fast as the one that these were first measured on.
+# The budgets were set on a machine twice as fast as the one that these were first measured on.
 REFERENCE = {"product_ms": 5.5, "import_seconds": 0.6}
 
 
