@@ -163,5 +163,5 @@ def test_a_run_is_killed_where_there_is_no_sigkill(tmp_path):
     killed, statuses, equal, careless, safe = run(tmp_path, NO_SIGKILL, *chosen)
     assert killed.endswith("results: False")
     assert (statuses, equal) == ("exit status: 0 0", "largest difference 0.0")
-    assert careless.startswith("careless → careless.pt is no checkpoint")
+    assert careless.startswith("careless → careless.pt is not a checkpoint")
     assert safe == "safe → epoch 1"

@@ -17,6 +17,7 @@ NOT_PROSE = re.compile(
 )
 # Numbers that no cell prints or holds, each with the reason why it may stand there.
 FACTS: dict[str, dict[float, str]] = {
+    "05_torchvision": {50_000: "ImageNet's validation photographs"},
     "06_augmentation": {9: "a digit", 10_000: "the bundled part", 2000: "its last fifth"},
     "07_modules": {20_000: "what the exercise allows"},
     "08_convolution": {5000: "what the exercise allows"},

@@ -85,6 +85,7 @@ class Corrections(SphinxDirective):
 
     def parse(self, text: str) -> nodes.Node:
         holder = nodes.container()
+        text = re.sub(r"\]\((\d\d_\w+\.ipynb)", r"](../notebooks/\1", text)  # links of a chapter
         self.state.nested_parse(StringList(text.splitlines(), source=""), 0, holder)
         return holder
 

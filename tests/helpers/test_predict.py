@@ -384,10 +384,10 @@ def test_a_checkpoint_of_something_else_is_refused(trained, tmp_path, capsys):
     known = "it must be of helpers.train: linear, alexnet, convnet, quick, wide"
     assert say(tmp_path / "no.pt").endswith(f"there is no checkpoint {tmp_path / 'no.pt'}")
     assert say(tmp_path) == f"--checkpoint {tmp_path} is a folder; name the checkpoint.pt in it"
-    assert "is no checkpoint, or only a part of one" in say(picture)
+    assert "is not a checkpoint, or only a part of one" in say(picture)
     cut = tmp_path / "cut.pt"
     cut.write_bytes(trained.read_bytes()[:3000])
-    assert "is no checkpoint, or only a part of one" in say(cut)
+    assert "is not a checkpoint, or only a part of one" in say(cut)
     torch.save({"weights": torch.zeros(3)}, tmp_path / "plain.pt")
     assert "but not of save_checkpoint" in say(tmp_path / "plain.pt")
     other = tmp_path / "other.pt"

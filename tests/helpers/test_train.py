@@ -158,7 +158,7 @@ def test_a_checkpoint_that_is_none_or_of_another_network_is_refused(tmp_path, ca
     path = tmp_path / "checkpoint.pt"
     told = {}
     path.write_bytes(b"no checkpoint")
-    told["checkpoint.pt is no checkpoint, or only a part of one"] = path.read_bytes()
+    told["checkpoint.pt is not a checkpoint, or only a part of one"] = path.read_bytes()
     assert main([str(tmp_path), *SHORT, "--resume"]) == 2
     save_checkpoint(path, model={"weight": torch.ones(2)})
     told[f"{path} was not written by python -m helpers.train"] = path.read_bytes()
