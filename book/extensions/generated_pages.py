@@ -214,16 +214,11 @@ class Budgets(SphinxDirective):
             for name, chapter in chapters.items()
         ]  # fmt: skip
         total = sum(chapter["seconds"] for chapter in chapters.values())
-        yardstick = record["yardstick"]
         words = (
             f"Measured on {record['date']} on {record['cores']} cores ({record['device']}), with "
             f"Python {record['python']} and torch {record['torch']}. The whole course runs in "
             f"{total / 60:.1f} minutes. The site is built in {record['build_seconds']:.0f} s, and "
-            f"after a change of one notebook in {record['rebuild_seconds']:.0f} s. So that "
-            "machines compare: this one multiplies two float32 matrices of 1,024 rows in "
-            f"{yardstick['product_ms']:.0f} ms and imports PyTorch in "
-            f"{yardstick['import_seconds']:.1f} s, {yardstick['times_reference']:.1f} times what "
-            "the budgets are meant for."
+            f"after a change of one notebook in {record['rebuild_seconds']:.0f} s."
         )
         head = ("Chapter", "To run", "Peak memory", "Page, over the wire")
         return [paragraph(words), table(head, rows, widths=(43, 15, 19, 23))]

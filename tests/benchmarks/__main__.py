@@ -1,8 +1,8 @@
 """Measures the book, prints tables, and keeps the budgets. Run by hand: make bench.
 
 The budgets (seconds and memory of each chapter, seconds of a build) are written to
-``book/results/budgets.json``, which the page *How to use this book* shows. Every record carries the
-yardstick of the machine that it was made on.
+``book/results/budgets.json``, which the page *How to use this book* shows. They, and the
+records of pages and tests, carry the yardstick of the machine.
 
 ``python -m tests.benchmarks`` with a name measures one part. ``budgets``. ``pages``: the weight of
 the built pages and Lighthouse's scores, in ``book/results/pages.json``. ``speed``: imports and the

@@ -1,10 +1,9 @@
-"""How fast a machine is, by two pieces of work that never change: every record carries both.
+"""How fast a machine is, by two pieces of work that never change.
 
-Seconds differ by two and more between machines. A budget in seconds is meant for the reference
-below; a record of another machine is divided by its ``scale`` first.
+Seconds differ by two and more between machines. The records of chapters, pages and tests carry what
+is measured here, so that two of them can be compared.
 """
 
-import math
 import statistics
 import subprocess
 import sys
@@ -15,8 +14,6 @@ import torch
 from tests.notebooks import ROOT
 
 SIZE, PRODUCTS, REPETITIONS = 1024, 20, 5
-# The budgets were set on a machine twice as fast as the one that these were first measured on.
-REFERENCE = {"product_ms": 5.5, "import_seconds": 0.6}
 
 
 def statements(texts: list[str]) -> dict[str, float]:
@@ -46,21 +43,7 @@ def product() -> float:
 
 def measure() -> dict[str, float]:
     """Returns this machine's yardstick: milliseconds of the product, seconds of importing torch."""
-    found = {
+    return {
         "product_ms": round(1000 * product(), 2),
         "import_seconds": round(statements(["import torch"])["import torch"], 2),
     }
-    return found | {"times_reference": round(scale(found), 2)}
-
-
-def scale(yardstick: dict[str, float]) -> float:
-    """Returns how many times as long as the reference a machine takes.
-
-    Args:
-        yardstick: What ``measure`` returned there.
-
-    Returns:
-        The geometric mean of both ratios, so that neither kind of work counts more.
-    """
-    ratios = [yardstick[name] / expected for name, expected in REFERENCE.items()]
-    return math.prod(ratios) ** (1 / len(ratios))
