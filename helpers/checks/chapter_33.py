@@ -353,8 +353,7 @@ def examine(answer: Any) -> str:
         found = run(answer, model, inputs, targets)
         torch.manual_seed(5)
         require(
-            isinstance(found, set | frozenset | list | tuple)
-            and all(isinstance(one, str) for one in found),
+            isinstance(found, set | frozenset) and all(isinstance(one, str) for one in found),
             f"{name} should be a set of names, and it is {describe(found)}.",
         )
         unknown = sorted(set(found) - set(ILLNESSES))

@@ -645,6 +645,10 @@ def as_truth(model, inputs, targets):
     return bool(_find(model, inputs, targets))
 
 
+def names_in_a_list(model, inputs, targets):
+    return sorted(five_tests(model, inputs, targets))
+
+
 RIGHT = {
     "33.1": [with_mean, by_the_library, by_sum],
     "33.2": [by_ids, by_identity, by_set_of_tensors],
@@ -714,6 +718,7 @@ WRONG = {
         (negated, "is True at [0], and it should be False"),
     ],
     "33.4": [
+        (names_in_a_list, "should be a set of names"),
         (clears_at_the_end, "has changed: put back what was there"),
         (always_healthy, "lacks ['softmax']"),
         (no_labels, "lacks ['labels']. It is below 0"),
