@@ -1,7 +1,7 @@
 """Checks of chapter 23, inspecting models."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -136,92 +136,227 @@ def _tell_count(found: dict, wanted: dict, model: nn.Module, text: str) -> None:
 @exercise(
     "23.2",
     hints=(
-        "Each number of the weight is multiplied once for each position of the output. How many "
-        "positions are there, in each of the two directions?",
-        "kernel_size, stride, padding and dilation of the layer are pairs, height first. "
-        "weight.numel() knows about groups already; // rounds down.",
+        "A forward hook sees what a layer puts out, whatever its kind. How many multiply-adds does "
+        "each number of the output take?",
+        "Each number of the output takes module.weight[0].numel() multiply-adds: one filter of a "
+        "convolution, with its group's channels only, or one row of a linear layer. Multiply by "
+        "output.numel(), and add to what is there already for that name.",
     ),
 )
 def work(answer: Any) -> str:
-    for text, conv, height, width in (
-        ("Conv2d(3, 8, 3, padding=1)", nn.Conv2d(3, 8, 3, padding=1), 10, 12),
-        ("Conv2d(6, 12, 3, groups=3)", nn.Conv2d(6, 12, 3, groups=3), 9, 9),
-        (
-            "Conv2d(1, 2, (5, 3), stride=(2, 1), padding=(2, 0), dilation=(1, 2))",
-            nn.Conv2d(1, 2, (5, 3), stride=(2, 1), padding=(2, 0), dilation=(1, 2), bias=False),
-            *(11, 13),
-        ),
-        ("Conv2d(2, 4, 2, stride=3)", nn.Conv2d(2, 4, 2, stride=3), 13, 9),
-        ("Conv2d(4, 4, 3, dilation=3, groups=4)", nn.Conv2d(4, 4, 3, dilation=3, groups=4), 7, 16),
-        ("Conv2d(5, 7, 1)", nn.Conv2d(5, 7, 1, bias=False), 1, 20),
-        (
-            "Conv2d(2, 6, (1, 4), stride=(3, 2), padding=(0, 3), groups=2)",
-            nn.Conv2d(2, 6, (1, 4), stride=(3, 2), padding=(0, 3), groups=2),
-            *(8, 5),
-        ),
-    ):
-        with torch.no_grad():
-            rows, columns = conv(torch.zeros(1, conv.in_channels, height, width)).shape[2:]
-        weights = conv.weight.numel()
-        wanted = weights * rows * columns
-        name = f"The work of {text} on {height} × {width}"
-        found = as_integer(call(answer, conv, height, width), name)
-        if found == wanted:
-            continue
-        for wrong, hint in _work_mistakes(conv, height, width, rows * columns):
-            require(
-                found != wrong or wrong == wanted,
-                f"{name} is {found}, and it should be {wanted}: {hint}.",
+    draw = Draw(24)
+    for text, model, x in _working_models(draw):
+        given = f"work(model, x), for {text},"
+        runs, wanted = _observe(copy.deepcopy(model), x)
+        result = as_dict(call(answer, model, x), given)
+        _judge_names(result, wanted, model, given)
+        for name in wanted:
+            found = as_integer(result[name], f"The number of {plain(name)}, for {text},")
+            _judge_work(found, wanted[name], runs[name], f"For {text}, {plain(name)}")
+        times = max((m.runs for m in model.modules() if isinstance(m, _Counter)), default=0)
+        require(times <= 1, f"{given} ran the model {times} times: once is enough.")
+    return (
+        "For the pretrained network above, they add up to what PyTorch counted. torchinfo's total "
+        "left most of them out."
+    )
+
+
+Run = tuple[nn.Module, Tensor, Tensor]
+
+
+def _observe(model: nn.Module, x: Tensor) -> tuple[dict[str, list[Run]], dict[str, int]]:
+    """Returns the runs of each layer, with input and output, and the multiply-adds."""
+    runs: dict[str, list[Run]] = {}
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            module.register_forward_hook(
+                lambda m, inputs, output, name=name: runs.setdefault(name, []).append(
+                    (m, inputs[0].detach(), output.detach())
+                )
             )
-        raise Wrong(
-            f"{name} is {found}, and it should be {wanted}, which is {weights} weights × {rows} × "
-            f"{columns} positions."
+    model(x)
+    return runs, {name: sum(_multiply_adds(*run) for run in found) for name, found in runs.items()}
+
+
+def _multiply_adds(module: nn.Module, given: Tensor, output: Tensor) -> int:
+    if isinstance(module, nn.Linear):
+        return given.numel() * module.out_features
+    height, width = module.kernel_size
+    return output.numel() * height * width * (module.in_channels // module.groups)
+
+
+def _judge_names(result: dict, wanted: dict[str, int], model: nn.Module, given: str) -> None:
+    modules = dict(model.named_modules())
+    every = dict(model.named_modules(remove_duplicate=False))
+    for name in result:
+        if name in wanted:
+            continue
+        named = plain(name)
+        require(
+            isinstance(name, str),
+            f"{given} has a key that is {describe(name)}: the keys are the names of "
+            "named_modules().",
         )
-    return "The same numbers as FlopCounterMode's, halved."
+        require(
+            name not in every or name in modules,
+            f"{given} has a key {named}, the second name of a module: named_modules() gives it "
+            "only the first.",
+        )
+        require(name in every, f"{given} has a key {named}, which no module is called.")
+        require(
+            isinstance(modules[name], nn.Conv2d | nn.Linear),
+            f"{given} has a key {named}, and that is a module of type "
+            f"{type(modules[name]).__name__}: only Conv2d and Linear count.",
+        )
+        raise Wrong(f"{given} has a key {named}, and that module does not run in this mode.")
+    for name in wanted:
+        if name in result:
+            continue
+        kind = type(modules[name])
+        why = ""
+        if kind not in (nn.Conv2d, nn.Linear):
+            why = f": it is a {kind.__name__}, of a subclass, and has a module inside it"
+        elif not name:
+            why = ": the model itself is such a layer, and its name is ''"
+        elif "." in name and not any("." in key for key in result):
+            why = ": named_modules() goes through all levels"
+        raise Wrong(f"{given} has no {plain(name)}, which runs{why}.")
 
 
-def _work_mistakes(
-    conv: nn.Conv2d, height: int, width: int, positions: int
-) -> list[tuple[int, str]]:
-    weights = conv.weight.numel()
-    bias = 0 if conv.bias is None else conv.bias.numel()
-    kernel, stride, padding, dilation = conv.kernel_size, conv.stride, conv.padding, conv.dilation
+def _judge_work(found: int, wanted: int, runs: list[Run], name: str) -> None:
+    if found == wanted:
+        return
+    each = [_multiply_adds(*run) for run in runs]
 
-    def cells(sizes: Any = (height, width), s: Any = stride, p: Any = padding, d: Any = dilation,
-              up: int = 0, least: int = 1) -> int:  # fmt: skip
-        sides = [
-            (n + 2 * pad - gap * (k - least) - 1 + up * (step - 1)) // step + 1
-            for n, k, step, pad, gap in zip(sizes, kernel, s, p, d, strict=True)
-        ]
-        return sides[0] * sides[1]
+    def total(one: Callable[..., int]) -> int:
+        return sum(one(*run) for run in runs)
 
-    area = kernel[0] * kernel[1]
-    return [
-        ((weights + bias) * positions, "the biases are counted: weight.numel() alone is what is "
-         "multiplied"),
-        (weights * positions + bias, "the biases are counted: weight.numel() alone is what is "
-         "multiplied"),
-        (conv.out_channels * conv.in_channels * area * positions, "with groups, each output "
-         "channel sees only its group's inputs. The shape of the weight knows it: use "
-         "weight.numel()"),
-        (weights * positions // conv.groups, "weight.numel() knows about groups already"),
-        (2 * weights * positions, "a multiply-add counts once, and here each counts twice"),
-        (weights, "that is the number of weights: each works at every position of the output"),
-        (positions * conv.out_channels, "that is the number of outputs: each takes many "
+    def biases(module: nn.Module, given: Tensor, output: Tensor) -> int:
+        return output.numel() if module.bias is not None else 0
+
+    def biases_once(module: nn.Module, given: Tensor, output: Tensor) -> int:
+        return len(given) * module.bias.numel() if module.bias is not None else 0
+
+    def estimate(module: nn.Module, given: Tensor, output: Tensor) -> int:
+        places = output[0, 0].numel() if isinstance(module, nn.Conv2d) else 1
+        return module.weight.numel() * places
+
+    def all_channels(module: nn.Module, given: Tensor, output: Tensor) -> int:
+        return _multiply_adds(module, given, output) * getattr(module, "groups", 1)
+
+    def input_places(module: nn.Module, given: Tensor, output: Tensor) -> int:
+        places = given[0, 0].numel() if isinstance(module, nn.Conv2d) else 1
+        return len(given) * module.weight.numel() * places
+
+    for wrong, hint in (
+        (wanted + total(biases), "the biases are counted, as torchinfo does it"),
+        (wanted + total(biases_once), "the biases are counted"),
+        (2 * wanted, "a multiplication and its addition count as one, and here they count as two"),
+        (total(lambda *run: _multiply_adds(*run) // len(run[1])), "that is for one sample, and the "
+         "whole batch is asked for"),
+        (total(estimate), "that is for one sample at one position, and the whole output is asked "
+         "for: a Linear works at each position of its input"),
+        (total(lambda *run: len(run[1]) * estimate(*run)), "an input of a Linear may have more "
+         "than two dimensions, and the layer works at each position"),
+        (total(all_channels), "with groups, each output channel sees only the channels of its "
+         "group: weight[0].numel() knows it"),
+        (total(lambda *run: _multiply_adds(*run) // getattr(run[0], "groups", 1)), "the weight "
+         "knows about groups already"),
+        (total(input_places), "that counts the positions of the input: the kernel works at those "
+         "of the output"),
+        (each[-1], f"it runs {len(runs)} times, and that is the last run alone: add them up"),
+        (each[0], f"it runs {len(runs)} times, and that is the first run alone: add them up"),
+        (runs[0][0].weight.numel(), "that is the number of weights: each is used many times"),
+        (total(lambda m, x, y: y.numel()), "that is the number of outputs: each takes many "
          "multiply-adds"),
-        (weights * height * width, "the output has fewer positions than the image: compute its "
-         "sides"),
-        (weights * cells((width, height)), "each argument is a pair, height first"),
-        (weights * cells(s=(1, 1)), "the stride is missing: the output has fewer positions"),
-        (weights * cells(p=(0, 0)), "the padding is missing"),
-        (weights * cells(d=(1, 1)), "the dilation is missing: the kernel reaches further"),
-        (weights * cells(p=[x / 2 for x in padding]), "the padding is on both sides: 2p"),
-        (weights * cells(up=1), "the division is rounded up, and it should be rounded down"),
-        (area * conv.in_channels // conv.groups * positions, "the number of output channels is "
-         "missing"),
-        (weights // conv.in_channels * conv.groups * positions, "the number of input channels is "
-         "missing"),
-    ]  # fmt: skip
+    ):  # fmt: skip
+        require(found != wrong or wrong == wanted, f"{name} is {found}, and it should be {wanted}: "
+                f"{hint}.")  # fmt: skip
+    raise Wrong(f"{name} is {found}, and it should be {wanted}.")
+
+
+class _Counter(nn.Module):
+    """Runs what is inside it, and counts how often."""
+
+    def __init__(self, *layers: nn.Module) -> None:
+        super().__init__()
+        self.runs, self.layers = 0, nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.runs += 1
+        return self.layers(x)
+
+
+class _PaddedConv(nn.Conv2d):
+    """A convolution with a module inside it, as in the chapter's network."""
+
+    def __init__(self, *sizes: int, **options: Any) -> None:
+        super().__init__(*sizes, **options)
+        self.pad = nn.ZeroPad2d((0, 1, 0, 2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(self.pad(x))
+
+
+class _TwoScales(nn.Module):
+    """Uses a convolution on two sizes, ties two layers, and has one that it never uses."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unused = nn.Linear(4, 9)
+        self.shared = nn.Conv2d(2, 4, 3, padding=1)
+        self.there, self.back = nn.Linear(4, 4, bias=False), nn.Linear(4, 4)
+        self.back.weight = self.there.weight
+        self.also = self.shared
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        large, small = self.shared(x), self.also(x[..., ::2, ::2])
+        small = self.back(self.there(small.mean((2, 3))))
+        return large, small
+
+
+class _Auxiliary(nn.Module):
+    """Has a second head, which runs in training only."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(6, 8), nn.Dropout(0.5), nn.ReLU())
+        self.heads = nn.ModuleDict({"main": nn.Linear(8, 3), "extra": nn.Linear(8, 2)})
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        x = self.body(x)
+        names = ("main", "extra") if self.training else ("main",)
+        return {name: self.heads[name](x) for name in names}
+
+
+def _working_models(draw: Draw) -> Iterator[tuple[str, nn.Module, Tensor]]:
+    small = nn.Sequential(
+        nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
+        nn.Linear(6 * 5 * 4, 10),
+    )  # fmt: skip
+    small[0].register_forward_hook(lambda module, inputs, output: None)  # someone else's
+    yield "a convolution and a linear layer", small, draw.normal(3, 1, 10, 8)
+    deep = _Counter(
+        nn.Conv2d(4, 8, (3, 1), stride=(2, 1), groups=4, bias=False),
+        nn.BatchNorm2d(8),
+        nn.Sequential(nn.Conv2d(8, 6, 3, dilation=2, padding=(1, 2), groups=2), nn.ReLU()),
+        _PaddedConv(6, 5, 3, stride=2),
+    ).eval()
+    yield "convolutions with strides, groups and dilation", deep, draw.normal(2, 4, 13, 9)
+    tokens = nn.Sequential(nn.Linear(5, 7), nn.LayerNorm(7), nn.GELU(), nn.Linear(7, 3, bias=False))
+    yield "linear layers on an input of three dimensions", tokens, draw.normal(4, 6, 5)
+    yield "linear layers on an input of four dimensions", tokens, draw.normal(2, 3, 4, 5)
+    yield "layers used twice, tied and never", _TwoScales(), draw.normal(2, 2, 8, 6)
+    linear = nn.Linear(4, 4)
+    twice = nn.Sequential(linear, nn.Tanh(), linear)
+    yield "a layer that stands in two places", twice, draw.normal(3, 4)
+    for training in (True, False):
+        mode = "training" if training else "eval"
+        model = _Auxiliary().train(training)
+        yield f"a head for training only, in {mode} mode", model, draw.normal(5, 6)
+    double = nn.Linear(3, 2).double()
+    yield "a model that is a linear layer", double, draw.normal(4, 3, dtype=torch.float64)
+    yield "a model without such a layer", nn.Sequential(nn.ReLU()), draw.normal(3, 4)
 
 
 class _Broken(Exception):

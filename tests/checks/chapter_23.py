@@ -1,5 +1,6 @@
 """Right and wrong answers to the exercises of chapter 23, and the hint that each must get."""
 
+import collections
 import contextlib
 import copy
 import math
@@ -7,6 +8,8 @@ from collections.abc import Iterable
 
 import torch
 from torch import nn
+from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+from torch.utils.flop_counter import FlopCounterMode
 
 
 def by_sums(model):
@@ -130,90 +133,237 @@ def thaws(model):
     return by_sums(model)
 
 
-def sides(conv, height, width, stride=True, padding=True, dilation=True, rounding=math.floor):
-    for n, k, s, p, d in zip(
-        (height, width), conv.kernel_size, conv.stride, conv.padding, conv.dilation, strict=True
-    ):
-        p, d, s = p if padding else 0, d if dilation else 1, s if stride else 1
-        yield rounding((n + 2 * p - d * (k - 1) - 1) / s) + 1
+def by_outputs(model, x):
+    found, handles = {}, []
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+
+            def count(module, inputs, output, name=name):
+                found[name] = found.get(name, 0) + output.numel() * module.weight[0].numel()
+
+            handles.append(module.register_forward_hook(count))
+    model(x)
+    for handle in handles:
+        handle.remove()
+    return found
 
 
-def by_the_formula(conv, height, width):
-    return conv.weight.numel() * math.prod(sides(conv, height, width))
+def by_shapes(model, x):
+    """One hook for all, which looks its module's name up; formulas for the two kinds."""
+    names = {module: name for name, module in model.named_modules()}
+    found = collections.Counter()
+
+    def count(module, inputs, output):
+        if isinstance(module, nn.Conv2d):
+            n, channels, height, width = output.shape
+            per = math.prod(module.kernel_size) * module.in_channels // module.groups
+            found[names[module]] += n * channels * height * width * per
+        else:
+            rows = inputs[0].numel() // module.in_features
+            found[names[module]] += rows * module.in_features * module.out_features
+
+    with torch.no_grad(), contextlib.ExitStack() as stack:
+        for module in names:
+            if isinstance(module, (nn.Conv2d, nn.Linear)):
+                stack.enter_context(module.register_forward_hook(count))
+        model(x)
+    return found
 
 
-def by_running_it(conv, height, width):
-    with torch.no_grad():
-        output = conv(torch.zeros(1, conv.in_channels, height, width))
-    return output[0, 0].numel() * conv.weight.numel()
+def on_a_twin(model, x):
+    twin, found = copy.deepcopy(model), {}
+    for name, module in twin.named_modules():
+        if isinstance(module, (nn.Conv2d, nn.Linear)):
+            per = torch.tensor(module.weight.shape[1:]).prod()
+            module.register_forward_hook(
+                lambda m, i, o, name=name, per=per: found.setdefault(name, []).append(
+                    o.numel() * per
+                )
+            )
+    twin(x)
+    return {name: sum(numbers) for name, numbers in found.items()}
 
 
-def by_each_channel(conv, height, width):
-    (kh, kw), (sh, sw) = conv.kernel_size, conv.stride
-    (ph, pw), (dh, dw) = conv.padding, conv.dilation
-    rows = 1 + (height + 2 * ph - dh * (kh - 1) - 1) // sh
-    columns = 1 + (width + 2 * pw - dw * (kw - 1) - 1) // sw
-    inputs = conv.in_channels / conv.groups
-    return rows * columns * conv.out_channels * inputs * kh * kw
+def by_pytorchs_counter(model, x):
+    """Counts each layer's own operations while it runs."""
+    names = {m: n for n, m in model.named_modules() if isinstance(m, (nn.Conv2d, nn.Linear))}
+    counts, open_ = dict.fromkeys(names.values()), []
+
+    def before(module, inputs):
+        if module in names:
+            open_.append(FlopCounterMode(display=False))
+            open_[-1].__enter__()
+
+    def after(module, inputs, output):
+        if module in names:
+            counter = open_.pop()
+            counter.__exit__(None, None, None)
+            name = names[module]
+            counts[name] = (counts[name] or 0) + counter.get_total_flops() // 2
+
+    with register_module_forward_pre_hook(before), register_module_forward_hook(after):
+        model(x)
+    return {name: count for name, count in counts.items() if count is not None}
 
 
-def with_biases(conv, height, width):
-    return sum(p.numel() for p in conv.parameters()) * math.prod(sides(conv, height, width))
+def work_with(model, x, per=lambda m: m.weight[0].numel(), of=None, kinds=(nn.Conv2d, nn.Linear),
+              modules=lambda model: model.named_modules(), add=True, tidy=True):  # fmt: skip
+    """The right answer, of which one thing can be made wrong."""
+    found, handles = {}, []
+    of = of or (lambda m, x, y: y.numel() * per(m))
+    for name, module in modules(model):
+        if isinstance(module, kinds):
+
+            def count(module, inputs, output, name=name):
+                before = found.get(name, 0) if add else 0
+                found[name] = before + of(module, inputs[0], output)
+
+            handles.append(module.register_forward_hook(count))
+    model(x)
+    for handle in handles if tidy else []:
+        handle.remove()
+    return found
 
 
-def forgets_groups(conv, height, width):
-    weights = conv.out_channels * conv.in_channels * conv.kernel_size[0] * conv.kernel_size[1]
-    return weights * math.prod(sides(conv, height, width))
+def with_biases(model, x):
+    return work_with(model, x, lambda m: m.weight[0].numel() + (m.bias is not None))
 
 
-def groups_twice(conv, height, width):
-    return by_the_formula(conv, height, width) // conv.groups
+def forgets_groups(model, x):
+    def of(m, x, y):
+        if isinstance(m, nn.Linear):
+            return y.numel() * m.in_features
+        return y.numel() * m.in_channels * math.prod(m.kernel_size)
+
+    return work_with(model, x, of=of)
 
 
-def input_positions(conv, height, width):
-    return conv.weight.numel() * height * width
+def groups_twice(model, x):
+    def of(m, x, y):
+        return y.numel() * m.weight[0].numel() // getattr(m, "groups", 1)
+
+    return work_with(model, x, of=of)
 
 
-def width_first(conv, height, width):
-    return conv.weight.numel() * math.prod(sides(conv, width, height))
+def input_positions(model, x):
+    def of(m, x, y):
+        if isinstance(m, nn.Linear):
+            return y.numel() * m.in_features
+        return m.weight.numel() * x.shape[0] * x.shape[2] * x.shape[3]
+
+    return work_with(model, x, of=of)
 
 
-def without_stride(conv, height, width):
-    return conv.weight.numel() * math.prod(sides(conv, height, width, stride=False))
+def flops(model, x):
+    return work_with(model, x, lambda m: 2 * m.weight[0].numel())
 
 
-def without_padding(conv, height, width):
-    return conv.weight.numel() * math.prod(sides(conv, height, width, padding=False))
+def of_one_sample(model, x):
+    return work_with(model, x, of=lambda m, x, y: y[0].numel() * m.weight[0].numel())
 
 
-def without_dilation(conv, height, width):
-    return conv.weight.numel() * math.prod(sides(conv, height, width, dilation=False))
+def chapters_estimate(model, x):
+    """The hook of the chapter, for its network and a batch of one."""
+
+    def of(m, x, y):
+        return len(x) * m.weight.numel() * (y[0, 0].numel() if isinstance(m, nn.Conv2d) else 1)
+
+    return work_with(model, x, of=of)
 
 
-def rounded_up(conv, height, width):
-    return conv.weight.numel() * math.prod(sides(conv, height, width, rounding=math.ceil))
+def weights_alone(model, x):
+    return work_with(model, x, of=lambda m, x, y: m.weight.numel())
 
 
-def flops(conv, height, width):
-    return 2 * by_the_formula(conv, height, width)
+def outputs_alone(model, x):
+    return work_with(model, x, of=lambda m, x, y: y.numel())
 
 
-def one_output_channel(conv, height, width):
-    return by_the_formula(conv, height, width) // conv.out_channels
+def the_last_run(model, x):
+    return work_with(model, x, add=False)
 
 
-def square_kernels(conv, height, width):
-    k, s, p, d = conv.kernel_size[0], conv.stride[0], conv.padding[0], conv.dilation[0]
-    rows, columns = ((n + 2 * p - d * (k - 1) - 1) // s + 1 for n in (height, width))
-    return conv.weight.numel() * rows * columns
+def every_module(model, x):
+    found = dict.fromkeys((name for name, _ in model.named_modules()), 0)
+    return found | work_with(model, x)
 
 
-def both_sides(conv, height, width):
-    return conv.weight.numel(), list(sides(conv, height, width))
+def also_those_that_rest(model, x):
+    layers = [n for n, m in model.named_modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
+    return dict.fromkeys(layers, 0) | work_with(model, x)
 
 
-def a_set_of_positions(conv, height, width):
-    return conv.out_channels * math.prod(sides(conv, height, width))
+def every_name(model, x):
+    found = work_with(model, x)
+    names = dict(model.named_modules(remove_duplicate=False))
+    first = {module: name for name, module in model.named_modules()}
+    return {n: found[first[m]] for n, m in names.items() if first[m] in found}
+
+
+def exact_types(model, x):
+    def exact(model):
+        return [(n, m) for n, m in model.named_modules() if type(m) in (nn.Conv2d, nn.Linear)]
+
+    return work_with(model, x, modules=exact)
+
+
+def children_alone(model, x):
+    return work_with(model, x, modules=lambda model: model.named_children())
+
+
+def leaves_alone(model, x):
+    def leaves(model):
+        return [(n, m) for n, m in model.named_modules() if not list(m.children())]
+
+    return work_with(model, x, modules=leaves)
+
+
+def not_the_model_itself(model, x):
+    return work_with(model, x, modules=lambda model: list(model.named_modules())[1:])
+
+
+def convolutions_alone(model, x):
+    return work_with(model, x, kinds=nn.Conv2d)
+
+
+def modules_as_keys(model, x):
+    return {model.get_submodule(name): n for name, n in work_with(model, x).items()}
+
+
+def hooks_stay(model, x):
+    return work_with(model, x, tidy=False)
+
+
+def clears_hooks(model, x):
+    found = work_with(model, x, tidy=False)
+    for module in model.modules():
+        module._forward_hooks.clear()
+    return found
+
+
+def left_in_eval_mode(model, x):
+    return work_with(model.eval(), x)
+
+
+def in_eval_mode(model, x):
+    modes = {module: module.training for module in model.modules()}
+    found = work_with(model.eval(), x)
+    for module, mode in modes.items():
+        module.training = mode
+    return found
+
+
+def runs_again(model, x):
+    work_with(model, x)
+    return work_with(model, x)
+
+
+def in_all(model, x):
+    return sum(work_with(model, x).values())
+
+
+def a_float(model, x):
+    return {name: n / 1e6 for name, n in work_with(model, x).items()}
 
 
 def record_with(model, names, x, store=lambda o: o.detach().clone(), bind=True, tidy=True,
@@ -558,7 +708,7 @@ def sets_eval(model, x):
 
 RIGHT = {
     "23.1": [by_sums, by_a_loop, by_tensors],
-    "23.2": [by_the_formula, by_running_it, by_each_channel],
+    "23.2": [by_outputs, by_shapes, on_a_twin, by_pytorchs_counter],
     "23.3": [in_finally, by_a_stack, on_a_copy],
     "23.4": [by_hooks, with_a_twin, stops_at_once],
 }
@@ -598,19 +748,31 @@ WRONG = {
     ],
     "23.2": [
         (with_biases, "the biases are counted"),
-        (forgets_groups, "only its group's inputs"),
+        (forgets_groups, "sees only the channels of its group"),
         (groups_twice, "knows about groups already"),
-        (input_positions, "the output has fewer positions than the image"),
-        (width_first, "each argument is a pair, height first"),
-        (without_stride, "the stride is missing"),
-        (without_padding, "the padding is missing"),
-        (without_dilation, "the dilation is missing"),
-        (rounded_up, "it should be rounded down"),
-        (flops, "here each counts twice"),
-        (one_output_channel, "the number of output channels is missing"),
-        (square_kernels, "and it should be"),
-        (both_sides, "should be one number, and it is a tuple of 2"),
-        (a_set_of_positions, "that is the number of outputs"),
+        (input_positions, "that counts the positions of the input"),
+        (flops, "here they count as two"),
+        (of_one_sample, "the whole batch is asked for"),
+        (chapters_estimate, "may have more than two dimensions"),
+        (weights_alone, "that is the number of weights"),
+        (outputs_alone, "that is the number of outputs"),
+        (the_last_run, "that is the last run alone"),
+        (every_module, "only Conv2d and Linear count"),
+        (also_those_that_rest, "that module does not run in this mode"),
+        (every_name, "the second name of a module"),
+        (exact_types, "of a subclass"),
+        (children_alone, "goes through all levels"),
+        (leaves_alone, "has a module inside it"),
+        (not_the_model_itself, "its name is ''"),
+        (convolutions_alone, "has no '4', which runs"),
+        (modules_as_keys, "the keys are the names"),
+        (hooks_stay, "remove the handles of yours"),
+        (clears_hooks, "remove the handles of yours, and no others"),
+        (left_in_eval_mode, "is in another mode than before"),
+        (in_eval_mode, "has no 'heads.extra', which runs"),
+        (runs_again, "once is enough"),
+        (in_all, "should be a dictionary"),
+        (a_float, "should be a whole number"),
     ],
     "23.3": [
         (leaves_hooks, "remove each handle"),

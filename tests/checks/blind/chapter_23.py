@@ -11,9 +11,9 @@ from unittest import mock
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import FlopCounterMode
 
 
 def sums(model):
@@ -145,129 +145,381 @@ def same_size_is_same(model):
     return {**sums(model), "trainable": sum(p.numel() for p in unique if p.requires_grad)}
 
 
-def out(n, k, p, d, s):
-    return (n + 2 * p - d * (k - 1) - 1) // s + 1
+KINDS = (nn.Conv2d, nn.Linear)
 
 
-def weights_times_positions(conv, height, width):
-    rows = out(height, conv.kernel_size[0], conv.padding[0], conv.dilation[0], conv.stride[0])
-    columns = out(width, conv.kernel_size[1], conv.padding[1], conv.dilation[1], conv.stride[1])
-    return conv.weight.numel() * rows * columns
+def rows_and_positions(model, x):
+    result, handles = {}, []
+
+    def hook_for(name):
+        def hook(module, args, out):
+            if isinstance(module, nn.Linear):
+                n = math.prod(args[0].shape[:-1]) * module.in_features * module.out_features
+            else:
+                n = module.weight.numel() * (out.shape[0] * out.shape[2] * out.shape[3])
+            result[name] = result.get(name, 0) + n
+
+        return hook
+
+    try:
+        for name, module in model.named_modules():
+            if isinstance(module, KINDS):
+                handles.append(module.register_forward_hook(hook_for(name)))
+        with torch.no_grad():
+            model(x)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return result
 
 
-def by_formula(layer, h, w):
-    total = layer.out_channels * (layer.in_channels // layer.groups)
-    for n, k, p, d, s in zip(
-        (h, w), layer.kernel_size, layer.padding, layer.dilation, layer.stride
-    ):
-        total *= k * (math.floor((n + 2 * p - d * (k - 1) - 1) / s) + 1)
-    return total
+def per_weight_uses(net, batch):
+    # every weight of a row is used once for each number of the output
+    names = {id(m): n for n, m in net.named_modules()}
+    uses = collections.defaultdict(int)
+
+    def look(module, _, result):
+        if isinstance(module, KINDS):
+            uses[names[id(module)]] += result.numel() * module.weight.numel() // len(module.weight)
+
+    with register_module_forward_hook(look):
+        net(batch)
+    return dict(uses)
 
 
-def by_running(conv, height, width):
-    x = torch.empty(1, conv.in_channels, height, width, device="meta")
-    w = torch.empty(conv.weight.shape, device="meta")
-    y = F.conv2d(x, w, None, conv.stride, conv.padding, conv.dilation, conv.groups)
-    return w[0].numel() * y.numel()
+def forwards_replaced(model, x):
+    found = {}
+    changed = []
+    for name, module in model.named_modules():
+        if isinstance(module, KINDS):
+            forward = module.forward
+
+            def counting(*args, forward=forward, name=name, module=module):
+                out = forward(*args)
+                found[name] = found.get(name, 0) + out.numel() * math.prod(module.weight.shape[1:])
+                return out
+
+            module.forward = counting
+            changed.append(module)
+    try:
+        model(x)
+    finally:
+        for module in changed:
+            del module.forward
+    return found
 
 
-def by_flop_counter(conv, height, width):
-    x = torch.zeros(
-        1, conv.in_channels, height, width, dtype=conv.weight.dtype, device=conv.weight.device
+def log_of_shapes(model, x):
+    twin = copy.deepcopy(model)
+    log = []
+    for name, module in twin.named_modules():
+        if isinstance(module, KINDS):
+            module.register_forward_hook(lambda m, i, o, n=name: log.append((n, m, o.shape)))
+    with torch.inference_mode():
+        twin(x)
+    ordered = sorted(log, key=lambda entry: entry[0])
+    return {
+        name: sum(shape.numel() * m.weight[0].numel() for _, m, shape in group)
+        for name, group in itertools.groupby(ordered, key=lambda entry: entry[0])
+    }
+
+
+def ones_are_counted(model, x):
+    # with weights of one and an input of one, each number of the output is its multiply-adds,
+    # if the picture has no padding: so the padding is done before
+    found = collections.Counter()
+
+    def look(module, inputs, output, name):
+        if isinstance(module, nn.Linear):
+            y = F.linear(torch.ones_like(inputs[0]), torch.ones_like(module.weight))
+            found[name] += round(y.double().sum().item())
+        else:
+            per = F.conv2d(
+                torch.ones(1, module.in_channels, *module.kernel_size),
+                torch.ones_like(module.weight),
+                groups=module.groups,
+            )
+            found[name] += round(per[0, 0].item()) * output.numel()
+
+    handles = [
+        module.register_forward_hook(functools.partial(look, name=name))
+        for name, module in model.named_modules()
+        if isinstance(module, KINDS)
+    ]
+    model(x)
+    for handle in handles:
+        handle.remove()
+    return {name: int(n) for name, n in found.items()}
+
+
+def _work(model, x, count, chosen=None, once=False, kinds=KINDS):
+    found = {}
+    with contextlib.ExitStack() as stack:
+        for name, module in chosen(model) if chosen else model.named_modules():
+            if isinstance(module, kinds):
+
+                def hook(m, i, o, name=name):
+                    if not (once and name in found):
+                        found[name] = found.get(name, 0) + count(m, i[0], o)
+
+                stack.enter_context(module.register_forward_hook(hook))
+        model(x)
+    return found
+
+
+def _right(m, x, y):
+    return y.numel() * m.weight[0].numel()
+
+
+def bias_too(model, x):
+    return _work(model, x, lambda m, x, y: _right(m, x, y) + (m.bias is not None) * y.numel())
+
+
+def bias_added_once(model, x):
+    return _work(
+        model, x, lambda m, x, y: _right(m, x, y) + (m.bias.numel() if m.bias is not None else 0)
     )
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        F.conv2d(x, conv.weight, None, conv.stride, conv.padding, conv.dilation, conv.groups)
-    return counter.get_total_flops() // 2
 
 
-def forgets_groups(conv, height, width):
-    r, c = (
-        out(n, k, p, d, s)
-        for n, k, p, d, s in zip(
-            (height, width), conv.kernel_size, conv.padding, conv.dilation, conv.stride
-        )
+def like_torchinfo(model, x):
+    def count(m, x, y):
+        size = sum(p.numel() for p in m.parameters())
+        return len(x) * size * (y[0, 0].numel() if isinstance(m, nn.Conv2d) else 1)
+
+    return _work(model, x, count)
+
+
+def two_each(model, x):
+    return _work(model, x, lambda m, x, y: 2 * _right(m, x, y))
+
+
+def additions_are_one_less(model, x):
+    return _work(model, x, lambda m, x, y: _right(m, x, y) - y.numel())
+
+
+def single_image(model, x):
+    return _work(model, x, lambda m, x, y: _right(m, x, y) // len(y))
+
+
+def first_sample_is_run(model, x):
+    return _work(model, x[:1], _right)
+
+
+def linear_is_flat(model, x):
+    return _work(
+        model,
+        x,
+        lambda m, x, y: len(x) * m.weight.numel() if isinstance(m, nn.Linear) else _right(m, x, y),
     )
-    return conv.out_channels * conv.in_channels * conv.kernel_size[0] * conv.kernel_size[1] * r * c
 
 
-def with_bias(conv, height, width):
-    r, c = (
-        out(n, k, p, d, s)
-        for n, k, p, d, s in zip(
-            (height, width), conv.kernel_size, conv.padding, conv.dilation, conv.stride
-        )
+def linear_rows_of_second_axis(model, x):
+    def count(m, x, y):
+        if isinstance(m, nn.Linear):
+            return m.weight.numel() * x.shape[0] * (x.shape[1] if x.dim() > 2 else 1)
+        return _right(m, x, y)
+
+    return _work(model, x, count)
+
+
+def no_groups(model, x):
+    return _work(model, x, lambda m, x, y: _right(m, x, y) * getattr(m, "groups", 1))
+
+
+def square_kernels(model, x):
+    def count(m, x, y):
+        if isinstance(m, nn.Conv2d):
+            return y.numel() * m.in_channels // m.groups * m.kernel_size[0] ** 2
+        return _right(m, x, y)
+
+    return _work(model, x, count)
+
+
+def input_size(model, x):
+    def count(m, x, y):
+        if isinstance(m, nn.Conv2d):
+            return m.weight.numel() * len(x) * x[0, 0].numel()
+        return _right(m, x, y)
+
+    return _work(model, x, count)
+
+
+def by_the_formula_without_dilation(model, x):
+    def count(m, x, y):
+        if isinstance(m, nn.Linear):
+            return _right(m, x, y)
+        sides = [
+            (n + 2 * p - k) // s + 1
+            for n, p, k, s in zip(x.shape[2:], m.padding, m.kernel_size, m.stride)
+        ]
+        return len(x) * m.weight.numel() * math.prod(sides)
+
+    return _work(model, x, count)
+
+
+def first_run_only(model, x):
+    return _work(model, x, _right, once=True)
+
+
+def last_run_only(model, x):
+    found = {}
+    with contextlib.ExitStack() as stack:
+        for name, module in model.named_modules():
+            if isinstance(module, KINDS):
+                hook = lambda m, i, o, name=name: found.update({name: _right(m, i, o)})
+                stack.enter_context(module.register_forward_hook(hook))
+        model(x)
+    return found
+
+
+def zeros_for_the_rest(model, x):
+    found = _work(model, x, _right)
+    return {n: found.get(n, 0) for n, m in model.named_modules() if isinstance(m, KINDS)}
+
+
+def none_for_the_rest(model, x):
+    found = _work(model, x, _right)
+    return {n: found.get(n) for n, m in model.named_modules() if isinstance(m, KINDS)}
+
+
+def with_parents(model, x):
+    found = _work(model, x, _right)
+    return {
+        name: sum(n for key, n in found.items() if key == name or key.startswith(name + "."))
+        for name, _ in model.named_modules()
+    }
+
+
+def total_added(model, x):
+    found = _work(model, x, _right)
+    return {**found, "total": sum(found.values())}
+
+
+def top_level(model, x):
+    return _work(model, x, _right, lambda model: model.named_children())
+
+
+def leaves(model, x):
+    return _work(
+        model, x, _right, lambda model: [p for p in model.named_modules() if not [*p[1].children()]]
     )
-    return (conv.weight.numel() + (conv.out_channels if conv.bias is not None else 0)) * r * c
 
 
-def forgets_dilation(conv, height, width):
-    r, c = (
-        out(n, k, p, 1, s)
-        for n, k, p, s in zip((height, width), conv.kernel_size, conv.padding, conv.stride)
+def exact_class(model, x):
+    return _work(
+        model, x, _right, lambda model: [p for p in model.named_modules() if type(p[1]) in KINDS]
     )
-    return conv.weight.numel() * r * c
 
 
-def forgets_stride(conv, height, width):
-    r, c = (
-        out(n, k, p, d, 1)
-        for n, k, p, d in zip((height, width), conv.kernel_size, conv.padding, conv.dilation)
-    )
-    return conv.weight.numel() * r * c
+def without_the_root(model, x):
+    return _work(model, x, _right, lambda model: [p for p in model.named_modules() if p[0]])
 
 
-def input_positions(conv, height, width):
-    return conv.weight.numel() * height * width
+def only_convolutions(model, x):
+    return _work(model, x, _right, kinds=nn.Conv2d)
 
 
-def square_only(conv, height, width):
-    r, c = (
-        out(n, conv.kernel_size[0], conv.padding[0], conv.dilation[0], conv.stride[0])
-        for n in (height, width)
-    )
-    return conv.weight.numel() * r * c
+def only_linear(model, x):
+    return _work(model, x, _right, kinds=nn.Linear)
 
 
-def sides_swapped(conv, height, width):
-    return weights_times_positions(conv, width, height)
+def anything_with_a_weight(model, x):
+    def weighted(model):
+        return [p for p in model.named_modules() if getattr(p[1], "weight", None) is not None]
+
+    return _work(model, x, _right, weighted, kinds=nn.Module)
 
 
-def padding_once(conv, height, width):
-    r, c = (
-        out(n, k, p / 2, d, s)
-        for n, k, p, d, s in zip(
-            (height, width), conv.kernel_size, conv.padding, conv.dilation, conv.stride
-        )
-    )
-    return conv.weight.numel() * r * c
+def tied_weights_once(model, x):
+    seen = set()
+
+    def first(model):
+        for name, module in model.named_modules():
+            if isinstance(module, KINDS) and id(module.weight) not in seen:
+                seen.add(id(module.weight))
+                yield name, module
+
+    return _work(model, x, _right, lambda model: list(first(model)))
 
 
-def flops(conv, height, width):
-    return 2 * weights_times_positions(conv, height, width)
+def all_names(model, x):
+    return _work(model, x, _right, lambda model: list(model.named_modules(remove_duplicate=False)))
 
 
-def rounds_up(conv, height, width):
-    r, c = (
-        -(-(n + 2 * p - d * (k - 1) - 1) // s) + 1
-        for n, k, p, d, s in zip(
-            (height, width), conv.kernel_size, conv.padding, conv.dilation, conv.stride
-        )
-    )
-    return conv.weight.numel() * r * c
+def by_class(model, x):
+    found = {}
+    for name, n in _work(model, x, _right).items():
+        key = type(model.get_submodule(name)).__name__
+        found[key] = found.get(key, 0) + n
+    return found
 
 
-def no_plus_one(conv, height, width):
-    r, c = (
-        out(n, k, p, d, s) - 1
-        for n, k, p, d, s in zip(
-            (height, width), conv.kernel_size, conv.padding, conv.dilation, conv.stride
-        )
-    )
-    return conv.weight.numel() * r * c
+def pairs(model, x):
+    return list(_work(model, x, _right).items())
 
 
-def groups_squared(conv, height, width):
-    return weights_times_positions(conv, height, width) // conv.groups
+def only_the_sum(model, x):
+    return sum(_work(model, x, _right).values())
+
+
+def in_millions(model, x):
+    return {name: n / 1e6 for name, n in _work(model, x, _right).items()}
+
+
+def hooks_are_kept(model, x):
+    found = {}
+    for name, module in model.named_modules():
+        if isinstance(module, KINDS):
+            module.register_forward_hook(
+                lambda m, i, o, name=name: found.update(
+                    {name: found.get(name, 0) + _right(m, i, o)}
+                )
+            )
+    model(x)
+    return found
+
+
+def all_hooks_removed(model, x):
+    found = hooks_are_kept(model, x)
+    for module in model.modules():
+        module._forward_hooks.clear()
+    return found
+
+
+def always_eval(model, x):
+    model.eval()
+    return _work(model, x, _right)
+
+
+def eval_on_a_copy(model, x):
+    return _work(copy.deepcopy(model).eval(), x, _right)
+
+
+def train_on_a_copy(model, x):
+    return _work(copy.deepcopy(model).train(), x, _right)
+
+
+def two_runs(model, x):
+    model(x)
+    return _work(model, x, _right)
+
+
+def late_name(model, x):
+    found = {}
+    with contextlib.ExitStack() as stack:
+        for name, module in model.named_modules():
+            if isinstance(module, KINDS):
+                stack.enter_context(
+                    module.register_forward_hook(
+                        lambda m, i, o: found.update({name: _right(m, i, o)})
+                    )
+                )
+        model(x)
+    return found
+
+
+def size_without_running(model, x):
+    return {n: len(x) * m.weight.numel() for n, m in model.named_modules() if isinstance(m, KINDS)}
 
 
 def with_finally(model, names, x):
@@ -961,7 +1213,13 @@ def parameters_are_looked_at(model, x):
 
 RIGHT = {
     "23.1": [sums, by_loop, by_identity],
-    "23.2": [weights_times_positions, by_formula, by_running, by_flop_counter],
+    "23.2": [
+        rows_and_positions,
+        per_weight_uses,
+        forwards_replaced,
+        log_of_shapes,
+        ones_are_counted,
+    ],
     "23.3": [with_finally, with_exit_stack, with_class, with_global_hook],
     "23.4": [
         hooks_before_and_after,
@@ -988,18 +1246,46 @@ WRONG = {
         same_size_is_same,
     ],
     "23.2": [
-        forgets_groups,
-        with_bias,
-        forgets_dilation,
-        forgets_stride,
-        input_positions,
-        square_only,
-        sides_swapped,
-        padding_once,
-        flops,
-        rounds_up,
-        no_plus_one,
-        groups_squared,
+        bias_too,
+        bias_added_once,
+        like_torchinfo,
+        two_each,
+        additions_are_one_less,
+        single_image,
+        first_sample_is_run,
+        linear_is_flat,
+        linear_rows_of_second_axis,
+        no_groups,
+        square_kernels,
+        input_size,
+        by_the_formula_without_dilation,
+        first_run_only,
+        last_run_only,
+        zeros_for_the_rest,
+        none_for_the_rest,
+        with_parents,
+        total_added,
+        top_level,
+        leaves,
+        exact_class,
+        without_the_root,
+        only_convolutions,
+        only_linear,
+        anything_with_a_weight,
+        tied_weights_once,
+        all_names,
+        by_class,
+        pairs,
+        only_the_sum,
+        in_millions,
+        hooks_are_kept,
+        all_hooks_removed,
+        always_eval,
+        eval_on_a_copy,
+        train_on_a_copy,
+        two_runs,
+        late_name,
+        size_without_running,
     ],
     "23.3": [
         no_finally,
