@@ -11,7 +11,7 @@ import pytest
 
 from tests.mutate import __main__ as mutate
 from tests.mutate.changes import changes
-from tests.mutate.running import run_chapter, run_tests
+from tests.mutate.running import run_chapter, run_mutants, run_tests
 from tests.notebooks import ROOT
 
 
@@ -97,6 +97,68 @@ def test_a_chapter_is_run_up_to_the_first_difference(notebook, tmp_path, first, 
     outcome = run_chapter(notebook, [first, "print(total)"], tmp_path, limit)
     assert outcome.killed == bool(told)
     assert outcome.told.startswith(told)
+
+
+def stored(text: str) -> list[nbformat.NotebookNode]:
+    return [nbformat.v4.new_output("stream", name="stdout", text=text)]
+
+
+KEPT = """
+import tempfile, threading, queue
+from pathlib import Path
+folder = Path(tempfile.mkdtemp())
+(folder / "kept").write_text("here")
+asked, answered = queue.Queue(), queue.Queue()
+"""
+SQUARES = """
+def serve():
+    while True:
+        answered.put(asked.get() ** 2)
+threading.Thread(target=serve, daemon=True).start()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("cells", "mutants", "told"),
+    [
+        pytest.param(
+            [("total = 3 + 4", ""), ("x = 0\nprint(total)", "7\n")],
+            [(0, "total = 3 - 4"), (0, "total = 5 + 2"), (1, "x = 1\nprint(total)"),
+             (0, "while True: pass"), (1, "print(1 / 0)"), (1, "import os; os._exit(3)")],
+            ["cell 1: stdout: line 1: stored '7', new '-1'", "", "", "CellTimeoutError",
+             "ZeroDivisionError: division by zero", "DeadKernelError"],
+            id="told",
+        ),
+        pytest.param(
+            [(KEPT, ""), ("x = 1", ""), ("print((folder / 'kept').read_text())", "here\n")],
+            [(1, "import shutil; shutil.rmtree(folder)"),
+             (1, "x = (folder / 'kept').write_text('x')"), (1, "x = 2"), (2, "print('there')")],
+            ["FileNotFoundError", "cell 2: stdout", "", "cell 2: stdout"],
+            id="files put back",
+        ),
+        pytest.param(
+            [(KEPT + SQUARES, ""), ("x = 3", ""),
+             ("asked.put(x)\nprint(answered.get(timeout=9))", "9\n")],
+            [(1, "x = 4"), (1, "x = -3"), (2, "print(9)")],
+            ["cell 2: stdout: line 1: stored '9', new '16'", "", ""],
+            id="a thread that forks do not have",
+        ),
+    ],
+)  # fmt: skip
+def test_mutants_are_told_by_forks_as_by_whole_runs(cells, mutants, told):
+    made = [nbformat.v4.new_code_cell(c, outputs=stored(text) if text else []) for c, text in cells]
+    outcomes = run_mutants(nbformat.v4.new_notebook(cells=made), mutants, 20)
+    assert [bool(outcome.told) for outcome in outcomes] == [bool(text) for text in told]
+    for outcome, text in zip(outcomes, told, strict=True):
+        assert outcome.told.startswith(text) and outcome.killed == bool(text)
+
+
+@pytest.mark.slow
+def test_a_chapter_that_differs_by_itself_is_refused():
+    cells = [nbformat.v4.new_code_cell("print(7)", outputs=stored("8\n"))]
+    with pytest.raises(ValueError, match="without any change it differs already: cell 0"):
+        run_mutants(nbformat.v4.new_notebook(cells=cells), [(0, "print(9)")], 20)
 
 
 @pytest.mark.slow

@@ -3,9 +3,10 @@
     python -m tests.mutate --chapter 08 [--seed 1] [--count 50]
     python -m tests.mutate --helpers training [--seed 1] [--count 50]
 
-A chapter is run with each mutant up to the first output that differs from the stored one; a module
-of ``helpers`` is tried by its own tests. Survivors are listed with their cell and change. The
-result goes into ``book/results/mutation.json``, where a reason written beside a survivor is kept.
+A chapter is run with each mutant up to the first output that differs from the stored one, from the
+changed cell on in a fork of a process that has come up to there; a module of ``helpers`` is tried
+by its own tests. Survivors are listed with their cell and change. The result goes into
+``book/results/mutation.json``, where a reason written beside a survivor is kept.
 """
 
 import argparse
@@ -14,9 +15,7 @@ import json
 import os
 import random
 import sys
-import tempfile
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
@@ -26,12 +25,12 @@ import nbformat
 from book import notebooks
 from helpers.files import write_atomically
 from tests.mutate.changes import COSMETIC, Change, changes
-from tests.mutate.running import Outcome, run_chapter, run_tests
+from tests.mutate.running import Outcome, run_mutants, run_tests
 from tests.notebooks import ROOT, python, tags
 
 RECORD = ROOT / "book" / "results" / "mutation.json"
 LEFT_OUT = {"setup", "exercise"}
-LIMIT = 600
+LIMIT = 300
 
 
 def chapter_mutants(notebook: nbformat.NotebookNode) -> list[tuple[int, Change]]:
@@ -57,17 +56,12 @@ def sample(mutants: list, seed: int, count: int) -> list:
 def mutate_chapter(path: Path, seed: int, count: int) -> dict:
     """Tries mutants of one chapter; returns its entry of the record."""
     notebook = notebooks.read(path)
-    sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-
-    def attempt(mutant: tuple[int, Change] | None) -> Outcome:
-        tried = list(sources)
-        if mutant:
-            tried[mutant[0]] = mutant[1].source
-        with tempfile.TemporaryDirectory() as folder:
-            return run_chapter(notebook, tried, Path(folder), LIMIT)
-
     chosen = sample(chapter_mutants(notebook), seed, count)
-    return _try_all(attempt, chosen, lambda m: f"cell {m[0]}, line {m[1].line}: {m[1].what}", seed)
+    started = time.perf_counter()
+    mutants = [(number, change.source) for number, change in chosen]
+    outcomes = run_mutants(notebook, mutants, LIMIT)
+    names = [f"cell {number}, line {change.line}: {change.what}" for number, change in chosen]
+    return _entry(names, outcomes, seed, started)
 
 
 def mutate_helpers(name: str, seed: int, count: int) -> dict:
@@ -83,24 +77,25 @@ def mutate_helpers(name: str, seed: int, count: int) -> dict:
         return run_tests(module, change.source if change else source, [str(tests)], LIMIT)
 
     chosen = sample(changes(source), seed, count)
-    return _try_all(attempt, chosen, lambda change: f"line {change.line}: {change.what}", seed)
-
-
-def _try_all(attempt: Callable, chosen: list, name: Callable, seed: int) -> dict:
     started = time.perf_counter()
     untouched = attempt(None)
     if untouched.killed:
         raise ValueError(f"without any change it differs already: {untouched.told}")
     with ThreadPoolExecutor(os.cpu_count() or 1) as workers:
         outcomes = list(workers.map(attempt, chosen))
+    return _entry([f"line {change.line}: {change.what}" for change in chosen], outcomes, seed,
+                  started)  # fmt: skip
+
+
+def _entry(names: list[str], outcomes: list[Outcome], seed: int, started: float) -> dict:
     survivors = []
-    for mutant, outcome in zip(chosen, outcomes, strict=True):
+    for name, outcome in zip(names, outcomes, strict=True):
         if not outcome.killed:
-            survivors.append({"change": name(mutant), "reason": ""})
-            print(f"survived: {name(mutant)}", flush=True)
+            survivors.append({"change": name, "reason": ""})
+            print(f"survived: {name}", flush=True)
     return {
-        "mutants": len(chosen),
-        "killed": len(chosen) - len(survivors),
+        "mutants": len(names),
+        "killed": len(names) - len(survivors),
         "survivors": survivors,
         "seed": seed,
         "seconds": round(time.perf_counter() - started),

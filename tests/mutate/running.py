@@ -1,12 +1,17 @@
 """Runs a changed program and asks whether anything tells: an output, an error, a test."""
 
+import functools
+import json
+import multiprocessing
 import os
+import pickle
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +20,11 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 from tests.comparison import differences
+from tests.mutate.forks import Job
 from tests.notebooks import ROOT, tags
 
 THREADS = {"OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
+INLINE = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
 
 
 @dataclass(frozen=True)
@@ -80,6 +87,84 @@ def run_chapter(
     except (CellTimeoutError, DeadKernelError) as error:
         told = type(error).__name__
     return Outcome(bool(told), told, time.perf_counter() - started)
+
+
+def run_mutants(
+    notebook: nbformat.NotebookNode, mutants: Sequence[tuple[int, str]], limit: int
+) -> list[Outcome]:
+    """Runs a chapter with each mutant, one process for each core.
+
+    Where forks do not tell reliably (see ``tests.mutate.forks``), the chapter is run whole.
+
+    Args:
+        notebook: The chapter with its stored outputs.
+        mutants: (number of the code cell, its changed code) of each.
+        limit: Seconds for one cell; a mutant that takes longer is killed.
+
+    Raises:
+        ValueError: An output differs without any change.
+    """
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    sources = [cell.source for cell in cells]
+    cores = os.cpu_count() or 1
+
+    def forked(share: Sequence[tuple[int, str]]) -> list[Outcome | None]:
+        stored, marks = [cell.outputs for cell in cells], [tags(cell) for cell in cells]
+        with tempfile.TemporaryDirectory() as name:
+            folder, path = Path(name, "run"), Path(name, "job")
+            folder.mkdir()
+            path.write_bytes(pickle.dumps(Job(sources, stored, marks, list(share), folder, limit)))
+            environment = {**os.environ, **THREADS, **INLINE, "TMPDIR": str(folder)}
+            command = [sys.executable, "-m", "tests.mutate.forks", str(path)]
+            done = subprocess.run(
+                command, cwd=ROOT, env=environment, capture_output=True, text=True, errors="replace"
+            )
+            if done.returncode:
+                print(f"in forks: {done.stderr.strip()[-500:]}", flush=True)
+                return [None] * len(share)
+            outcomes = json.loads(path.with_suffix(".outcomes").read_text())
+        if isinstance(outcomes, str):
+            print(f"in forks: {outcomes}", flush=True)
+            return [None] * len(share)
+        return [
+            None if outcome["told"] is None
+            else Outcome(bool(outcome["told"]), outcome["told"], outcome["seconds"])
+            for outcome in outcomes
+        ]  # fmt: skip
+
+    outcomes: list[Outcome | None] = [None] * len(mutants)
+    if hasattr(os, "fork"):
+        shares = [range(first, len(mutants), cores) for first in range(cores)]
+        with ThreadPoolExecutor(cores) as threads:
+            found = list(threads.map(forked, [[mutants[i] for i in share] for share in shares]))
+        for share, told in zip(shares, found, strict=True):
+            for i, outcome in zip(share, told, strict=True):
+                outcomes[i] = outcome
+    left = [i for i, outcome in enumerate(outcomes) if outcome is None]
+    if left:
+        untouched = _run_whole(notebook, sources, limit, None)
+        if untouched.killed:
+            raise ValueError(f"without any change it differs already: {untouched.told}")
+        print(f"{len(left)} of {len(mutants)} mutants in whole runs", flush=True)
+        run = functools.partial(_run_whole, notebook, sources, limit)
+        with ProcessPoolExecutor(cores, multiprocessing.get_context("spawn")) as processes:
+            found = list(processes.map(run, [mutants[i] for i in left]))
+        for i, outcome in zip(left, found, strict=True):
+            outcomes[i] = outcome
+    return outcomes
+
+
+def _run_whole(
+    notebook: nbformat.NotebookNode,
+    sources: Sequence[str],
+    limit: int,
+    mutant: tuple[int, str] | None,
+) -> Outcome:
+    tried = list(sources)
+    if mutant:
+        tried[mutant[0]] = mutant[1]
+    with tempfile.TemporaryDirectory() as folder:
+        return run_chapter(notebook, tried, Path(folder), limit)
 
 
 def run_tests(module: Path, source: str, tests: Sequence[str], limit: int) -> Outcome:
