@@ -1,17 +1,20 @@
 """Checks of chapter 30, speed."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
+from itertools import product
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from helpers.checks.machinery import (
+    Draw,
     Wrong,
-    as_integer,
     as_list,
     as_number,
+    as_tensor,
     call,
     compare,
     exercise,
@@ -22,116 +25,287 @@ from helpers.checks.machinery import (
 @exercise(
     "30.1",
     hints=(
-        "How many numbers does the layer put out, and how many weights does each of them need?",
-        "The documentation of nn.Conv2d has the formula for height and width of the output; it "
-        "uses padding, dilation, kernel_size and stride, each of them a pair. Each output needs "
-        "in_channels / groups * kernel height * kernel width multiplications.",
+        "What gives the mirrored version of every image at once, and what chooses between two "
+        "versions image by image? Of which larger picture are all moved images windows?",
+        "torch.where takes a mask of shape (N, 1, 1, 1), images.flip(3) and images. In F.pad(..., "
+        "[limit] * 4), each moved image is a window: .unfold(2, H, 1).unfold(3, W, 1) makes all "
+        "of them, and the index [torch.arange(N), :, down, right] takes one for each image.",
     ),
 )
-def conv_flops(answer: Any) -> str:
-    for layer, height, width in (
-        (nn.Conv2d(1, 32, 5, padding=2), 28, 28),
-        (nn.Conv2d(3, 5, 3), 9, 7),
-        (nn.Conv2d(2, 4, (3, 5), padding=(1, 2)), 10, 9),
-        (nn.Conv2d(4, 8, 3, stride=(2, 3), padding=1, bias=False), 11, 14),
-        (nn.Conv2d(6, 9, 3, groups=3), 8, 10),
-        (nn.Conv2d(2, 3, 3, dilation=(2, 1), padding=(1, 0)), 12, 9),
-        (nn.Conv2d(4, 4, 5, stride=2, padding=2, groups=4), 7, 6),
-        (nn.Conv2d(3, 2, 1), 5, 6),
-        (nn.Conv2d(2, 2, (2, 3), stride=(3, 2), dilation=(3, 2), padding=(1, 3)), 10, 13),
+def jitter(answer: Any) -> str:
+    draw = Draw(30)
+    for dtype, shape, limit in (
+        (torch.float32, (6, 1, 7, 9), 2),
+        (torch.float64, (5, 3, 8, 5), 1),
+        (torch.uint8, (6, 3, 7, 9), 3),
+        (torch.float32, (1, 1, 4, 6), 1),
     ):
-        name = f"conv_flops({_written(layer)}, {height}, {width})"
-        found = as_integer(call(answer, layer, height, width), name)
-        right = _counted(layer, height, width)
-        compare(found, right, name, tolerance=0, typical=_other_counts(layer, height, width))
-    return "A training step takes about three times as many: the backward pass comes on top."
+        _try_images(answer, _batch(draw, dtype, shape), limit)
+    _try_the_generator(answer, _batch(draw, torch.float32, (16, 1, 5, 6)))
+    _try_the_draws(answer, draw)
+    _try_more_images(answer, draw)
+    _try_images(answer, _batch(draw, torch.uint8, (6, 3, 4, 6)), 0)
+    _try_images(answer, _batch(draw, torch.float32, (5, 1, 6, 4)), 0)
+    return "As many operations for 256 images as for 64."
 
 
-def _counted(layer: nn.Conv2d, height: int, width: int) -> int:
-    outputs = layer(torch.zeros(1, layer.in_channels, height, width)).numel()
-    taps = layer.kernel_size[0] * layer.kernel_size[1] * (layer.in_channels // layer.groups)
-    return 2 * outputs * taps
+def _batch(draw: Draw, dtype: torch.dtype, shape: tuple[int, int, int, int]) -> Tensor:
+    """Returns images whose numbers all differ within an image; none of them is 0."""
+    if dtype.is_floating_point:
+        return draw.normal(*shape, dtype=dtype)
+    size = math.prod(shape[1:])
+    return torch.stack([1 + draw.order(255)[:size] for _ in range(shape[0])]).view(shape).to(dtype)
 
 
-def _other_counts(layer: nn.Conv2d, height: int, width: int) -> dict[str, Any]:
-    right = _counted(layer, height, width)
-    outputs = layer(torch.zeros(1, layer.in_channels, height, width)).numel()
-    taps = layer.kernel_size[0] * layer.kernel_size[1]
+def _jittered(answer: Any, images: Tensor, limit: int, generator: torch.Generator) -> Tensor:
+    name = "jitter(images, limit, generator)"
+    result = call(answer, images, limit, generator, changes=(2,))
+    found = as_tensor(
+        result, name, images.shape, images.dtype, "Shape and dtype are those of images."
+    )
+    require(
+        found.untyped_storage().data_ptr() != images.untyped_storage().data_ptr(),
+        f"{name} shares its memory with images: return a new tensor.",
+    )
+    return found
 
-    def resized(**changed: Any) -> Callable[[], int]:
-        given = {"stride": layer.stride, "padding": layer.padding, "dilation": layer.dilation}
-        other = nn.Conv2d(
-            layer.in_channels,
-            layer.out_channels,
-            layer.kernel_size,
-            groups=layer.groups,
-            **given | changed,
+
+def _try_images(answer: Any, images: Tensor, limit: int) -> None:
+    for seed in range(4):
+        generator = torch.Generator().manual_seed(seed)
+        _settings(_jittered(answer, images, limit, generator), images, limit)
+
+
+Shift = tuple[bool, int, int]
+
+
+def _shifts(limit: int, images: Tensor) -> list[Shift]:
+    """Returns each way to mirror and to move an image so that something of it is left."""
+    rows, columns = (min(limit, size - 1) for size in images.shape[2:])
+    return list(product((False, True), range(-rows, rows + 1), range(-columns, columns + 1)))
+
+
+def _moved(images: Tensor, down: int, right: int, border: str = "zero") -> Tensor:
+    if border == "roll":
+        return images.roll((down, right), (2, 3))
+    height, width = images.shape[2:]
+    rows, columns = torch.arange(height) - down, torch.arange(width) - right
+    inside = ((rows >= 0) & (rows < height))[:, None] & (columns >= 0) & (columns < width)
+    if border == "reflect":
+        rows, columns = (
+            (n - 1) - ((n - 1) - places.abs()).abs()
+            for n, places in ((height, rows), (width, columns))
         )
-        return lambda: _counted(other, height, width)
-
-    def first(pair: tuple[int, int]) -> tuple[int, int]:
-        return pair[0], pair[0]
-
-    return {
-        "Each weight needs a multiplication and an addition: this is half of both.": right // 2,
-        "The groups were forgotten: in each group, an output sees in_channels / groups channels.": (
-            right * layer.groups
-        ),
-        "An output of the group sees in_channels / groups channels: the groups were divided out "
-        "twice.": right // layer.groups,
-        "The bias was counted: only weights count.": right + outputs,
-        "The input's channels were forgotten: each output adds up over all of its group's.": (
-            2 * outputs * taps
-        ),
-        "The output's channels were forgotten.": right // layer.out_channels,
-        "The padding was forgotten in the size of the output.": resized(padding=0),
-        "The + 1 is missing in the size of the output.": lambda: _other_size(
-            layer, height, width, plus=0
-        ),
-        "The padding was added on one side only: it stands on both.": lambda: _other_size(
-            layer, height, width, sides=1
-        ),
-        "The stride was forgotten in the size of the output.": resized(stride=1),
-        "The dilation was forgotten in the size of the output.": resized(dilation=1),
-        "The operations were counted for each place of the input: count the places of the "
-        "output.": right * height * width * layer.out_channels // outputs,
-        "The size of the output was rounded up: a kernel that does not fit any more is left "
-        "out.": lambda: _other_size(layer, height, width, up=True),
-        "The kernel was taken to be square.": right * layer.kernel_size[0] // layer.kernel_size[1],
-        "The stride's first number was used for both directions.": resized(
-            stride=first(layer.stride)
-        ),
-        "The padding's first number was used for both directions.": resized(
-            padding=first(layer.padding)
-        ),
-        "The dilation's first number was used for both directions.": resized(
-            dilation=first(layer.dilation)
-        ),
-        "Height and width were exchanged.": lambda: _counted(layer, width, height),
-        "This is the number of weights alone: each of them is used at every place.": (
-            layer.weight.numel()
-        ),
-    }
+    moved = images[:, :, rows.clamp(0, height - 1)][..., columns.clamp(0, width - 1)]
+    return moved * inside if border == "zero" else moved
 
 
-def _other_size(
-    layer: nn.Conv2d, height: int, width: int, sides: int = 2, up: bool = False, plus: int = 1
-) -> int:
-    places = 1
-    for i, size in enumerate((height, width)):
-        reach = layer.dilation[i] * (layer.kernel_size[i] - 1) + 1
-        steps = (size + sides * layer.padding[i] - reach) / layer.stride[i]
-        places *= (math.ceil(steps) if up else math.floor(steps)) + plus
-    return 2 * places * layer.weight.numel()
+def _fits(result: Tensor, images: Tensor, limit: int, border: str = "zero") -> Tensor:
+    """Returns which of the shifts gives which image of the result; a row for each shift."""
+    found = []
+    for mirrored, down, right in _shifts(limit, images):
+        start = images.flip(3) if mirrored else images
+        agrees = result == _moved(start, down, right, "edge" if border == "any" else border)
+        if border == "any":
+            agrees |= _moved(torch.ones_like(images), down, right) == 0
+        found.append(agrees.flatten(1).all(1))
+    return torch.stack(found)
 
 
-def _written(layer: nn.Conv2d) -> str:
-    """Returns the layer as one would write it, without what is at its default."""
-    text = f"nn.Conv2d({layer.in_channels}, {layer.out_channels}, {layer.kernel_size}"
-    for name, default in (("stride", (1, 1)), ("padding", (0, 0)), ("dilation", (1, 1))):
-        if getattr(layer, name) != default:
-            text += f", {name}={getattr(layer, name)}"
-    return text + (f", groups={layer.groups})" if layer.groups > 1 else ")")
+def _settings(result: Tensor, images: Tensor, limit: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Returns for each image whether it is mirrored, and how far it is moved down and right."""
+    fits = _fits(result, images, limit)
+    good = fits.any(0)
+    if not good.all():
+        _tell_images(result, images, limit, good)
+    chosen = [_shifts(limit, images)[i] for i in fits.int().argmax(0).tolist()]
+    mirrored, down, right = torch.tensor(chosen).unbind(1)
+    return mirrored, down, right
+
+
+def _tell_images(result: Tensor, images: Tensor, limit: int, good: Tensor) -> None:
+    n, channels, height, width = images.shape
+
+    def same(start: Tensor, reach: int = limit, border: str = "zero") -> Tensor:
+        return _fits(result, start, reach, border).any(0)
+
+    def exchanged() -> Tensor:
+        return torch.stack([same(images.roll(k, 0)) for k in range(n)]).any(0)
+
+    def by_channel() -> Tensor:
+        parts = (slice(c, c + 1) for c in range(channels))
+        fits = [_fits(result[:, part], images[:, part], limit).any(0) for part in parts]
+        return torch.stack(fits).all(0)
+
+    for hint, others in (
+        ("What leaves an image on one side comes in on the other, as torch.roll does it: 0 should "
+         "come in.", lambda: same(images, border="roll")),
+        ("The border is filled with the edge of the image: 0 should come in.",
+         lambda: same(images, border="edge")),
+        ("The border is filled with a reflection of the image: 0 should come in.",
+         lambda: same(images, border="reflect")),
+        ("What comes in at the border should be 0, and it is another number.",
+         lambda: same(images, border="any")),
+        ("An image is mirrored up and down: left to right is asked for, along the last of the "
+         "four dimensions.", lambda: same(images.flip(2))),
+        ("The channels of an image are in the reverse order: mirror along the last of the four "
+         "dimensions.", lambda: same(images.flip(1))),
+        ("Image and image have changed places: the first image of the result comes from the first "
+         "of images.", exchanged),
+        ("The channels of an image are mirrored or moved by draws of their own: they share those "
+         "of the image.", by_channel),
+        (f"With a limit of {limit}, an image is moved further than that, down or to the right.",
+         lambda: same(images, max(height, width))),
+        ("The numbers of an image are rounded: stay with the dtype of images.",
+         lambda: same(images.float().to(images.dtype))),
+    ):  # fmt: skip
+        require(not (good | others()).all(), hint)
+    number = int((~good).int().argmax())
+    raise Wrong(
+        f"Image {number} of the result, for images of shape {tuple(images.shape)} and a limit of "
+        f"{limit}, is none of the {2 * (2 * limit + 1) ** 2} pictures that image {number} may "
+        "become: mirrored or not, moved by whole pixels, and 0 where nothing is left."
+    )
+
+
+def _try_the_generator(answer: Any, images: Tensor) -> None:
+    found = []
+    for seed in (1, 1, 2):
+        generator = torch.Generator().manual_seed(seed)
+        start, usual = generator.get_state(), torch.get_rng_state()
+        found.append(_jittered(answer, images, 1, generator))
+        require(
+            torch.get_rng_state().equal(usual),
+            "A draw comes from PyTorch's global generator: pass generator=generator to each.",
+        )
+        require(generator.initial_seed() == seed, "The generator was seeded: leave its seed alone.")
+        require(
+            not generator.get_state().equal(start),
+            "The generator that was given has not moved on, so the next call would repeat the "
+            "same draws: draw from it.",
+        )
+    require(
+        found[0].equal(found[1]),
+        "Two generators with the same seed gave different results: all draws come from the "
+        "generator that is given.",
+    )
+    require(
+        not found[0].equal(found[2]),
+        "Generators with two different seeds gave the same result: the draws come from the "
+        "generator that is given.",
+    )
+
+
+def _try_the_draws(answer: Any, draw: Draw) -> None:
+    generator = torch.Generator().manual_seed(30)
+    images, limit = _batch(draw, torch.float32, (3000, 1, 7, 8)), 3
+    many = _settings(_jittered(answer, images, limit, generator), images, limit)
+    images = _batch(draw, torch.float32, (2, 1, 4, 5))
+    results = torch.cat([_jittered(answer, images, 1, generator) for _ in range(600)])
+    pairs = _settings(results, images.repeat(600, 1, 1, 1), 1)
+    _judge_batches(many, [part.view(600, 2) for part in pairs])
+    n, (mirrored, down, right) = len(many[0]), many
+    count = int(mirrored.sum())
+    require(
+        _likely(count, n, 1 / 2),
+        f"Of {n} images, {count} are mirrored: about half of them is asked for.",
+    )
+    for word, moves in (("down", down), ("to the right", right)):
+        counts = [int((moves == k).sum()) for k in range(-limit, limit + 1)]
+        missing = next((k - limit for k, count in enumerate(counts) if count == 0), None)
+        require(
+            missing is None,
+            f"Of {n} images, none is moved {word} by {missing}: the numbers go from -limit to "
+            f"limit, here from {-limit} to {limit}, with both ends."
+            + (" torch.randint leaves its upper end out." if missing == limit else ""),
+        )
+        require(
+            all(_likely(count, n, 1 / len(counts)) for count in counts),
+            f"The numbers of pixels {word} are not equally likely. Of {n} images, {counts} are "
+            f"moved by {-limit} to {limit}.",
+        )
+    for first, second, hint in (
+        (mirrored, down, "Whether an image is mirrored tells how far it is moved down"),
+        (mirrored, right, "Whether an image is mirrored tells how far it is moved to the right"),
+        (down, right, "How far an image is moved down tells how far it is moved to the right"),
+    ):
+        require(_unrelated(first, second), f"{hint}: these are draws of their own.")
+    for first, second in product(pairs, pairs):
+        require(
+            _unrelated(first.view(600, 2)[:, 0], second.view(600, 2)[:, 1]),
+            "In batches of two images, what happens to the first tells about the second: each "
+            "image has draws of its own.",
+        )
+
+
+def _judge_batches(many: Sequence[Tensor], pairs: Sequence[Tensor]) -> None:
+    """Tells what all images of a batch have in common."""
+    (mirrored, down, right), (turned, *moved) = many, pairs
+    for value, hint in ((1, "Every image is mirrored"), (0, "No image is mirrored")):
+        every = (mirrored == value).all() and (turned == value).all()
+        require(not every, f"{hint}: half of them is asked for.")
+    for word, moves, others in (("down", down, moved[0]), ("to the right", right, moved[1])):
+        require(moves.any() or others.any(), f"No image is moved {word}.")
+    for word, part in (
+        ("mirrored", mirrored), ("moved down", down), ("moved to the right", right)
+    ):  # fmt: skip
+        require(
+            (part != part[0]).any(),
+            f"All images of a batch are {word} by the same draw: each image has draws of its own.",
+        )
+    require(
+        (turned[:, 0] == turned[:, 1]).any(),
+        "In each batch of two, exactly one image is mirrored: each image has a draw of its own.",
+    )
+    require(
+        (down.abs() != right.abs()).any(),
+        "One draw is used twice, for down and for right: make another.",
+    )
+
+
+def _likely(count: int, n: int, chance: float) -> bool:
+    """Tells whether a count is within six standard deviations of what it should be."""
+    return abs(count - n * chance) <= 6 * math.sqrt(n * chance * (1 - chance))
+
+
+def _unrelated(first: Tensor, second: Tensor) -> bool:
+    """Tells whether all pairs of values occur about equally."""
+    first, second = (part.unique(return_inverse=True) for part in (first, second))
+    kinds = len(first[0]) * len(second[0])
+    counts = torch.bincount(first[1] * len(second[0]) + second[1], minlength=kinds)
+    return all(_likely(count, len(first[1]), 1 / kinds) for count in counts.tolist())
+
+
+class _Calls(TorchDispatchMode):
+    """Counts the operations of PyTorch, as the chapter's class does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.number = 0
+
+    def __torch_dispatch__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        self.number += 1
+        return function(*args, **(kwargs or {}))
+
+
+def _try_more_images(answer: Any, draw: Draw) -> None:
+    counts = {}
+    for n in (64, 256):
+        images = _batch(draw, torch.float32, (n, 1, 5, 6))
+        counts[n] = []
+        for seed in range(3):
+            generator = torch.Generator().manual_seed(seed)
+            with _Calls() as calls:
+                answer(images, 1, generator)
+            counts[n].append(calls.number)
+    few, more = max(counts[64]), min(counts[256])
+    require(
+        more <= few,
+        f"It takes {few} operations for 64 images, and {more} for 256: their number should not "
+        "grow with N. Draw and move the whole batch at once, without a loop over the images.",
+    )
 
 
 @exercise(

@@ -6,118 +6,258 @@ import statistics
 import numpy as np
 import torch
 from torch.nn import functional as F
-from torch.utils.flop_counter import FlopCounterMode
 
 
-def _places(layer, height, width, padding=None, stride=None, dilation=None):
-    found = []
-    for i, size in enumerate((height, width)):
-        p = layer.padding[i] if padding is None else padding
-        s = layer.stride[i] if stride is None else stride
-        d = layer.dilation[i] if dilation is None else dilation
-        found.append((size + 2 * p - d * (layer.kernel_size[i] - 1) - 1) // s + 1)
-    return found
+def by_windows(images, limit, generator):
+    n, _, height, width = images.shape
+    mirrored = torch.rand(n, 1, 1, 1, generator=generator) < 0.5
+    down, right = torch.randint(-limit, limit + 1, (2, n), generator=generator)
+    images = torch.where(mirrored, images.flip(3), images)
+    windows = F.pad(images, [limit] * 4).unfold(2, height, 1).unfold(3, width, 1)
+    return windows[torch.arange(n), :, limit + down, limit + right]
 
 
-def by_formula(layer, height, width):
-    rows, columns = _places(layer, height, width)
-    return 2 * rows * columns * layer.weight.numel()
+def by_places(images, limit, generator):
+    """Looks up row and column of each pixel in the padded batch; a mirror counts backwards."""
+    n, _, height, width = images.shape
+    padded = F.pad(images, (limit, limit, limit, limit))
+    down, right = torch.randint(2 * limit + 1, (n, 2), generator=generator).unbind(1)
+    rows = torch.arange(height) + down[:, None]
+    columns = torch.arange(width) + right[:, None]
+    turn = torch.bernoulli(torch.full((n, 1), 0.5), generator=generator).bool()
+    columns = torch.where(turn, width + 2 * limit - 1 - columns, columns)
+    return padded.permute(0, 2, 3, 1)[
+        torch.arange(n)[:, None, None], rows[:, :, None], columns[:, None, :]
+    ].permute(0, 3, 1, 2)
 
 
-def by_running(layer, height, width):
-    with torch.no_grad():
-        y = layer(torch.zeros(layer.in_channels, height, width))
-    return int(2 * y.numel() * layer.weight[0].numel())
+def by_masks(images, limit, generator):
+    """Goes through the shifts, not through the images."""
+    n, _, height, width = images.shape
+    result = images.clone()
+    chosen = torch.randint(0, 2, (n,), generator=generator) == 1
+    result[chosen] = result[chosen].flip(-1)
+    for dim, size in ((2, height), (3, width)):
+        moves = (torch.rand(n, generator=generator) * (2 * limit + 1)).long() - limit
+        before, result = result, torch.zeros_like(result)
+        for k in range(-limit, limit + 1):
+            to, start = max(k, 0), max(-k, 0)
+            moved = torch.zeros_like(before)
+            length = size - abs(k)
+            moved.narrow(dim, to, length).copy_(before.narrow(dim, start, length))
+            result = torch.where((moves == k).view(n, 1, 1, 1), moved, result)
+    return result
 
 
-def by_counter(layer, height, width):
-    x = torch.zeros(1, layer.in_channels, height, width)
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        F.conv2d(x, layer.weight, None, layer.stride, layer.padding, layer.dilation, layer.groups)
-    return counter.get_total_flops()
+def by_products(images, limit, generator):
+    """A matrix of zeros and ones for each image moves the rows, and another one the columns."""
+    n, _, height, width = images.shape
+
+    def places(size, moves):
+        there = torch.arange(size)
+        return (there[:, None] - there == moves.view(n, 1, 1, 1)).double()
+
+    down, right = torch.randint(-limit, limit + 1, (n, 2), generator=generator).t()
+    turn = torch.randint(2, (n, 1, 1, 1), generator=generator).bool()
+    columns = places(width, right)
+    columns = torch.where(turn, columns.flip(3), columns)
+    moved = places(height, down) @ images.double() @ columns.transpose(2, 3)
+    return moved.round().to(images.dtype) if images.dtype == torch.uint8 else moved.to(images)
 
 
-def by_channels(layer, height, width):
-    rows, columns = _places(layer, height, width)
-    taps = layer.kernel_size[0] * layer.kernel_size[1]
-    seen = layer.in_channels // layer.groups
-    return torch.tensor(2 * rows * columns * layer.out_channels * taps * seen)
+def by_gather(images, limit, generator):
+    n, channels, height, width = images.shape
+    moves = torch.empty(2, n, 1, 1, 1, dtype=torch.int64)
+    moves.random_(-limit, limit + 1, generator=generator)
+    rows = torch.arange(height).view(1, 1, -1, 1) - moves[0]
+    columns = torch.arange(width).view(1, 1, 1, -1) - moves[1]
+    inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+    mirrored = torch.rand((n, 1, 1, 1), generator=generator) >= 0.5
+    columns = torch.where(mirrored, width - 1 - columns, columns)
+    places = (rows.clamp(0, height - 1) * width + columns.clamp(0, width - 1)).flatten(1)
+    moved = images.flatten(2).gather(2, places[:, None].expand(-1, channels, -1))
+    return (moved.view_as(images) * inside).to(images.dtype)
 
 
-def half(layer, height, width):
-    return by_formula(layer, height, width) // 2
+def jitter_with(images, limit, generator, turn=None, down=None, right=None, flip=(3,),
+                border="constant", value=0, images_too=False):  # fmt: skip
+    """The right answer, of which one thing can be made wrong."""
+    n, _, height, width = images.shape
+    if turn is None:
+        turn = torch.rand(n, generator=generator) < 0.5
+    if down is None:
+        down = torch.randint(-limit, limit + 1, (n,), generator=generator)
+    if right is None:
+        right = torch.randint(-limit, limit + 1, (n,), generator=generator)
+    images = torch.where(turn.view(-1, 1, 1, 1), images.flip(flip), images)
+    space = max(limit, int(down.abs().max()), int(right.abs().max()))
+    if border == "constant":
+        padded = F.pad(images, [space] * 4, value=value)
+    else:
+        padded = F.pad(images.double(), [space] * 4, mode=border).to(images.dtype)
+    windows = padded.unfold(2, height, 1).unfold(3, width, 1)
+    result = windows[torch.arange(n), :, space - down, space - right]
+    return result
 
 
-def without_groups(layer, height, width):
-    return by_formula(layer, height, width) * layer.groups
+def rolls(images, limit, generator):
+    return jitter_with(images, limit, generator, border="circular")
 
 
-def with_bias(layer, height, width):
-    rows, columns = _places(layer, height, width)
-    return by_formula(layer, height, width) + rows * columns * layer.out_channels
+def edges(images, limit, generator):
+    return jitter_with(images, limit, generator, border="replicate")
 
 
-def one_channel(layer, height, width):
-    rows, columns = _places(layer, height, width)
-    return 2 * rows * columns * layer.out_channels * layer.kernel_size[0] * layer.kernel_size[1]
+def reflections(images, limit, generator):
+    return jitter_with(images, limit, generator, border="reflect")
 
 
-def one_output(layer, height, width):
-    return by_formula(layer, height, width) // layer.out_channels
+def ones_at_the_border(images, limit, generator):
+    return jitter_with(images, limit, generator, value=1)
 
 
-def size_of_input(layer, height, width):
-    return 2 * height * width * layer.weight.numel()
+def upside_down(images, limit, generator):
+    return jitter_with(images, limit, generator, flip=(2,))
 
 
-def no_padding(layer, height, width):
-    rows, columns = _places(layer, height, width, padding=0)
-    return 2 * rows * columns * layer.weight.numel()
+def reversed_channels(images, limit, generator):
+    return jitter_with(images, limit, generator, flip=(1, 3))
 
 
-def no_stride(layer, height, width):
-    rows, columns = _places(layer, height, width, stride=1)
-    return 2 * rows * columns * layer.weight.numel()
+def reversed_batch(images, limit, generator):
+    return jitter_with(images, limit, generator, flip=(0, 3))
 
 
-def no_dilation(layer, height, width):
-    rows, columns = _places(layer, height, width, dilation=1)
-    return 2 * rows * columns * layer.weight.numel()
+def own_channels(images, limit, generator):
+    return by_windows(images.flatten(0, 1)[:, None], limit, generator).view_as(images)
 
 
-def without_plus_one(layer, height, width):
-    places = 1
-    for i, size in enumerate((height, width)):
-        reach = layer.dilation[i] * (layer.kernel_size[i] - 1)
-        places *= (size + 2 * layer.padding[i] - reach - 1) // layer.stride[i]
-    return 2 * places * layer.weight.numel()
+def one_draw(images, limit, generator):
+    turn = torch.rand(1, generator=generator) < 0.5
+    down, right = torch.randint(-limit, limit + 1, (2, 1), generator=generator)
+    return jitter_with(images, limit, generator, turn, down, right)
 
 
-def padding_on_one_side(layer, height, width):
-    places = 1
-    for i, size in enumerate((height, width)):
-        reach = layer.dilation[i] * (layer.kernel_size[i] - 1)
-        places *= (size + layer.padding[i] - reach - 1) // layer.stride[i] + 1
-    return 2 * places * layer.weight.numel()
+def one_mirror(images, limit, generator):
+    return jitter_with(images, limit, generator, torch.rand(1, generator=generator) < 0.5)
 
 
-def square_padding(layer, height, width):
-    rows, columns = _places(layer, height, width, padding=layer.padding[0])
-    return 2 * rows * columns * layer.weight.numel()
+def down_is_right(images, limit, generator):
+    moves = torch.randint(-limit, limit + 1, (len(images),), generator=generator)
+    return jitter_with(images, limit, generator, down=moves, right=moves)
 
 
-def square_kernel(layer, height, width):
-    rows, columns = _places(layer, height, width)
-    seen = layer.in_channels // layer.groups
-    return 2 * rows * columns * layer.out_channels * seen * layer.kernel_size[0] ** 2
+def without_an_end(images, limit, generator):
+    down, right = torch.randint(-limit, limit, (2, len(images)), generator=generator)
+    return jitter_with(images, limit, generator, down=down, right=right)
 
 
-def weights_only(layer, height, width):
-    return layer.weight.numel()
+def one_too_far(images, limit, generator):
+    down, right = torch.randint(-limit, limit + 2, (2, len(images)), generator=generator)
+    return jitter_with(images, limit, generator, down=down, right=right)
 
 
-def as_a_float(layer, height, width):
-    return by_formula(layer, height, width) / 1e6
+def never_up(images, limit, generator):
+    down = torch.randint(0, limit + 1, (len(images),), generator=generator)
+    return jitter_with(images, limit, generator, down=down)
+
+
+def rounded_moves(images, limit, generator):
+    moves = torch.rand(2, len(images), generator=generator) * 2 * limit - limit
+    down, right = moves.round().long()
+    return jitter_with(images, limit, generator, down=down, right=right)
+
+
+def only_sideways(images, limit, generator):
+    return jitter_with(images, limit, generator, down=torch.zeros(len(images)).long())
+
+
+def always_mirrored(images, limit, generator):
+    return jitter_with(images, limit, generator, torch.ones(len(images)).bool())
+
+
+def never_mirrored(images, limit, generator):
+    return jitter_with(images, limit, generator, torch.zeros(len(images)).bool())
+
+
+def one_third_mirrored(images, limit, generator):
+    return jitter_with(
+        images, limit, generator, torch.rand(len(images), generator=generator) < 1 / 3
+    )
+
+
+def exactly_half(images, limit, generator):
+    n = len(images)
+    return jitter_with(images, limit, generator, torch.randperm(n, generator=generator) < n // 2)
+
+
+def mirrored_where_moved_down(images, limit, generator):
+    down = torch.randint(-limit, limit + 1, (len(images),), generator=generator)
+    coin = torch.rand(len(images), generator=generator) < 0.5
+    return jitter_with(images, limit, generator, (down > 0) | (coin & (down == 0)), down)
+
+
+def pairs_move_together(images, limit, generator):
+    moves = torch.randint(-limit, limit + 1, (-(-len(images) // 2),), generator=generator)
+    return jitter_with(images, limit, generator, down=moves.repeat_interleave(2)[: len(images)])
+
+
+def in_place(images, limit, generator):
+    return images.copy_(by_windows(images, limit, generator))
+
+
+def global_draws(images, limit, generator):
+    return jitter_with(images, limit, None)
+
+
+def global_mirror(images, limit, generator):
+    return jitter_with(images, limit, generator, torch.rand(len(images)) < 0.5)
+
+
+def numpys_mirror(images, limit, generator):
+    turn = torch.from_numpy(np.random.rand(len(images)) < 0.5)
+    return jitter_with(images, limit, generator, turn)
+
+
+def a_generator_of_its_own(images, limit, generator):
+    return by_windows(images, limit, torch.Generator().manual_seed(generator.initial_seed()))
+
+
+def seeds_it(images, limit, generator):
+    return by_windows(images, limit, generator.manual_seed(0))
+
+
+def one_by_one(images, limit, generator):
+    return torch.cat([by_windows(image[None], limit, generator) for image in images])
+
+
+def draws_one_by_one(images, limit, generator):
+    turn = torch.stack([torch.rand((), generator=generator) for _ in images]) < 0.5
+    return jitter_with(images, limit, generator, turn)
+
+
+def always_floats(images, limit, generator):
+    return by_windows(images.float(), limit, generator)
+
+
+def by_way_of_floats(images, limit, generator):
+    return by_windows(images.float(), limit, generator).to(images.dtype)
+
+
+def left_larger(images, limit, generator):
+    return by_windows(F.pad(images, [limit] * 4), limit, generator)
+
+
+def half_a_pixel(images, limit, generator):
+    moved = by_windows(images.double(), limit, generator)
+    return ((moved + moved.roll(1, 3)) / 2).to(images.dtype)
+
+
+def the_same_if_nothing_moves(images, limit, generator):
+    if limit == 0:
+        torch.rand(len(images), generator=generator)
+        return images
+    return by_windows(images, limit, generator)
 
 
 def nothing(*arguments):
@@ -467,7 +607,7 @@ def turned_round(work, synchronize, clock, warm_up, repeats):
 
 
 RIGHT = {
-    "30.1": [by_formula, by_running, by_counter, by_channels],
+    "30.1": [by_windows, by_places, by_masks, by_products, by_gather],
     "30.2": [new_times, in_torch, in_numpy, by_shares],
     "30.3": [by_next, by_loops, by_numpy, by_quantile],
     "30.4": [stopwatch, waits_once_before, with_one_loop, as_tuple],
@@ -475,21 +615,41 @@ RIGHT = {
 
 WRONG = {
     "30.1": [
-        (without_plus_one, "The + 1 is missing"),
-        (padding_on_one_side, "added on one side only"),
-        (half, "this is half of both"),
-        (without_groups, "The groups were forgotten"),
-        (with_bias, "The bias was counted"),
-        (one_channel, "The input's channels were forgotten"),
-        (one_output, "The output's channels were forgotten"),
-        (size_of_input, "count the places of the output"),
-        (no_padding, "The padding was forgotten"),
-        (no_stride, "The stride was forgotten"),
-        (no_dilation, "The dilation was forgotten"),
-        (square_padding, "padding's first number was used for both"),
-        (square_kernel, "The kernel was taken to be square"),
-        (weights_only, "This is the number of weights alone"),
-        (as_a_float, "should be a whole number"),
+        (rolls, "as torch.roll does it"),
+        (edges, "filled with the edge of the image"),
+        (reflections, "filled with a reflection"),
+        (ones_at_the_border, "at the border should be 0"),
+        (upside_down, "mirrored up and down"),
+        (reversed_channels, "The channels of an image are in the reverse order"),
+        (reversed_batch, "Image and image have changed places"),
+        (own_channels, "mirrored or moved by draws of their own"),
+        (one_draw, "All images of a batch are mirrored by the same draw"),
+        (one_mirror, "All images of a batch are mirrored by the same draw"),
+        (down_is_right, "One draw is used twice"),
+        (without_an_end, "none is moved down by 3"),
+        (one_too_far, "an image is moved further than that"),
+        (never_up, "none is moved down by -3"),
+        (rounded_moves, "The numbers of pixels down are not equally likely"),
+        (only_sideways, "No image is moved down"),
+        (always_mirrored, "Every image is mirrored"),
+        (never_mirrored, "No image is mirrored"),
+        (one_third_mirrored, "about half of them is asked for"),
+        (exactly_half, "exactly one image is mirrored"),
+        (mirrored_where_moved_down, "tells how far it is moved down"),
+        (pairs_move_together, "what happens to the first tells about the second"),
+        (in_place, "The numbers in the argument images have changed"),
+        (global_draws, "comes from PyTorch's global generator"),
+        (global_mirror, "comes from PyTorch's global generator"),
+        (numpys_mirror, "with the same seed gave different results"),
+        (a_generator_of_its_own, "has not moved on"),
+        (seeds_it, "leave its seed alone"),
+        (one_by_one, "their number should not grow with N"),
+        (draws_one_by_one, "their number should not grow with N"),
+        (always_floats, "has dtype float32, and float64 is asked for"),
+        (by_way_of_floats, "The numbers of an image are rounded"),
+        (left_larger, "has shape (6, 1, 11, 13)"),
+        (half_a_pixel, "is none of the 50 pictures"),
+        (the_same_if_nothing_moves, "shares its memory with images"),
         (nothing, "Does it end with a return statement?"),
     ],
     "30.2": [

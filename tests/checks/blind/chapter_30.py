@@ -1,9 +1,9 @@
 """Chapter 30."""
 
-import copy
 import heapq
 import itertools
 import math
+import random
 import statistics
 import time
 from functools import reduce
@@ -11,189 +11,363 @@ from functools import reduce
 import numpy as np
 import torch
 from torch.nn import functional as F
-from torch.utils.flop_counter import FlopCounterMode
 
 
 # 30.1
-def by_formula(layer, height, width):
-    sides = []
-    for n, k, s, p, d in zip(
-        (height, width), layer.kernel_size, layer.stride, layer.padding, layer.dilation
-    ):
-        sides.append((n + 2 * p - d * (k - 1) - 1) // s + 1)
-    kh, kw = layer.kernel_size
-    per = layer.in_channels // layer.groups * kh * kw
-    return 2 * per * layer.out_channels * sides[0] * sides[1]
+def pad_and_index(images, limit, generator):
+    N, C, H, W = images.shape
+    flip = torch.rand(N, generator=generator) < 0.5
+    dy = torch.randint(0, 2 * limit + 1, (N,), generator=generator)
+    dx = torch.randint(0, 2 * limit + 1, (N,), generator=generator)
+    padded = images.new_zeros(N, C, H + 2 * limit, W + 2 * limit)
+    padded[:, :, limit : limit + H, limit : limit + W] = images
+    padded = torch.where(flip[:, None, None, None], padded.flip(-1), padded)
+    n = torch.arange(N)[:, None, None, None]
+    c = torch.arange(C)[None, :, None, None]
+    y = torch.arange(H)[None, None, :, None] + dy[:, None, None, None]
+    x = torch.arange(W)[None, None, None, :] + dx[:, None, None, None]
+    return padded[n, c, y, x]
 
 
-def by_running_it(layer, height, width):
-    with torch.no_grad():
-        out = layer(torch.zeros(1, layer.in_channels, height, width, dtype=layer.weight.dtype))
-    return 2 * out[0, 0].numel() * layer.weight.numel()
+def with_grid_sample(images, limit, generator):
+    N, C, H, W = images.shape
+    d = torch.randint(-limit, limit + 1, (2, N), generator=generator).double()
+    sign = 1 - 2 * torch.randint(0, 2, (N, 1, 1), generator=generator).double()
+    y = torch.arange(H, dtype=torch.float64).view(1, H, 1) - d[0].view(N, 1, 1)
+    x = torch.arange(W, dtype=torch.float64).view(1, 1, W) - d[1].view(N, 1, 1)
+    grid = torch.stack(
+        torch.broadcast_tensors(sign * ((2 * x + 1) / W - 1), (2 * y + 1) / H - 1), dim=-1
+    )
+    out = F.grid_sample(images.double(), grid, mode="nearest", align_corners=False)
+    return out.to(images.dtype)
 
 
-def by_flop_counter(layer, height, width):
-    twin = copy.deepcopy(layer).to("meta")
-    x = torch.empty(1, layer.in_channels, height, width, device="meta", dtype=twin.weight.dtype)
-    with FlopCounterMode(display=False) as counter:
-        twin(x)
-    return counter.get_total_flops()
+def numpy_takes(images, limit, generator):
+    n, c, h, w = images.shape
+    turned = torch.empty(n).uniform_(generator=generator).lt(0.5).numpy()
+    moves = torch.randint(2 * limit + 1, (n, 2), generator=generator).numpy()
+    a = np.pad(images.numpy(), ((0, 0), (0, 0), (limit, limit), (limit, limit)))
+    a[turned] = a[turned][..., ::-1].copy()
+    windows = np.lib.stride_tricks.sliding_window_view(a, (h, w), axis=(2, 3))
+    return torch.from_numpy(windows[np.arange(n), :, moves[:, 0], moves[:, 1]].copy())
 
 
-def by_functional_on_meta(layer, height, width):
-    w = torch.empty_like(layer.weight, device="meta")
-    x = torch.empty(layer.in_channels, height, width, device="meta", dtype=w.dtype)
-    y = F.conv2d(x, w, None, layer.stride, layer.padding, layer.dilation, layer.groups)
-    return 2 * y.numel() * math.prod(w.shape[1:])
+def bit_by_bit(images, limit, generator):
+    # moved by 1, 2, 4, ... pixels where the number's bit is set, in a picture that is large enough
+    N, C, H, W = images.shape
+    out = F.pad(images, (0, 2 * limit, 0, 2 * limit))
+    for dim in (-2, -1):
+        k = torch.randint(0, 2 * limit + 1, (N, 1, 1, 1), generator=generator)
+        step = 1
+        while step <= 2 * limit:
+            out = torch.where((k & step) > 0, out.roll(step, dim), out)
+            step *= 2
+    out = out[:, :, limit : limit + H, limit : limit + W]
+    coin = torch.randint(2, (N, 1, 1, 1), generator=generator, dtype=torch.bool)
+    return torch.where(coin, out.flip(-1), out)
 
 
-def by_counting_starts(layer, height, width):
-    def places(length, i):
-        reach = layer.dilation[i] * (layer.kernel_size[i] - 1)
-        padded = length + 2 * layer.padding[i]
-        return len(range(0, padded - reach, layer.stride[i]))
-
-    count = places(height, 0) * places(width, 1)
-    return sum(2 * filter_.numel() * count for filter_ in layer.weight)
-
-
-def by_ones(layer, height, width):
-    # the kernels of ones count themselves
-    twin = copy.deepcopy(layer).double()
-    with torch.no_grad():
-        twin.weight.fill_(1)
-        ph, pw = twin.padding
-        x = torch.ones(1, twin.in_channels, height + 2 * ph, width + 2 * pw, dtype=torch.float64)
-        y = F.conv2d(x, twin.weight, None, twin.stride, 0, twin.dilation, twin.groups)
-    return 2 * round(y.sum().item())
+def scattered(images, limit, generator):
+    N, C, H, W = images.shape
+    out = torch.zeros(N, C, H + 2 * limit, W + 2 * limit, dtype=images.dtype)
+    p = torch.full((N,), 0.5)
+    flip = torch.bernoulli(p, generator=generator).bool()[:, None]
+    y = torch.arange(H) + torch.randint(2 * limit + 1, (N, 1), generator=generator)
+    x = torch.arange(W)
+    x = torch.where(flip, W - 1 - x, x) + torch.randint(2 * limit + 1, (N, 1), generator=generator)
+    n = torch.arange(N)
+    out.permute(0, 2, 3, 1)[n[:, None, None], y[:, :, None], x[:, None, :]] = images.permute(
+        0, 2, 3, 1
+    )
+    return out[:, :, limit : limit + H, limit : limit + W].contiguous()
 
 
-def by_unfold(layer, height, width):
-    x = torch.zeros(1, 1, height, width)
-    columns = F.unfold(x, layer.kernel_size, layer.dilation, layer.padding, layer.stride)
-    _, kernel, places = columns.shape
-    return 2 * kernel * places * layer.out_channels * layer.in_channels // layer.groups
+def with_vmap(images, limit, generator):
+    n, _, h, w = images.shape
+    padded = F.pad(images, (limit,) * 4)
+    draws = torch.randint(0, 2 * limit + 1, (n, 2), generator=generator)
+    flip = torch.rand(n, generator=generator) > 0.5
+
+    def one(image, move, turn):
+        image = torch.where(turn, image.flip(-1), image)
+        rows = move[0] + torch.arange(h)
+        columns = move[1] + torch.arange(w)
+        return image.index_select(1, rows).index_select(2, columns)
+
+    return torch.vmap(one)(padded, draws, flip)
 
 
-def numpy_integer(layer, height, width):
-    n = np.array([height, width]) + 2 * np.array(layer.padding)
-    n = (n - np.array(layer.dilation) * (np.array(layer.kernel_size) - 1) - 1) // layer.stride + 1
-    return int(2 * n.prod() * layer.weight.numel())
+def rows_then_columns(images, limit, generator):
+    """The list of shifts is looped over, not the images."""
+
+    def shifted(x, move):
+        found = torch.zeros_like(x)
+        size = x.shape[2]
+        for k in range(-limit, limit + 1):
+            moved = torch.zeros_like(x)
+            moved[:, :, max(k, 0) : size + min(k, 0)] = x[:, :, max(-k, 0) : size + min(-k, 0)]
+            mine = move == k
+            found[mine] = moved[mine]
+        return found
+
+    size = (len(images),)
+    down = torch.randint(-limit, limit + 1, size, generator=generator)
+    right = torch.randint(-limit, limit + 1, size, generator=generator)
+    images = shifted(shifted(images, down).transpose(2, 3), right).transpose(2, 3)
+    mirror = torch.rand(size, generator=generator).round().bool()
+    return torch.where(mirror.view(-1, 1, 1, 1), images.flip(dims=[3]), images)
 
 
-def _flops(
-    layer, height, width, k=None, s=None, p=None, d=None, g=True, two=2, inc=1, area=None, up=False
-):
-    k, s = k or layer.kernel_size, s or layer.stride
-    p, d = layer.padding if p is None else p, d or layer.dilation
-    o = [
-        (
-            -(-(n + 2 * p[i] - d[i] * (k[i] - 1) - 1) // s[i])
-            if up
-            else (n + 2 * p[i] - d[i] * (k[i] - 1) - 1) // s[i]
-        )
-        + 1
-        for i, n in enumerate((height, width))
-    ]
-    group = layer.groups if g else 1
-    return two * layer.out_channels * (layer.in_channels // group) * k[0] * k[1] * o[0] * o[1]
+def _jitter(images, generator, limit, flips=None, down=None, right=None, pad=None, axis=-1):
+    N, C, H, W = images.shape
+    if flips is None:
+        flips = torch.rand(N, generator=generator) < 0.5
+    if down is None:
+        down = torch.randint(-limit, limit + 1, (N,), generator=generator)
+    if right is None:
+        right = torch.randint(-limit, limit + 1, (N,), generator=generator)
+    images = torch.where(flips.reshape(-1, 1, 1, 1), images.flip(axis), images)
+    y = torch.arange(H)[None, :] - down[:, None]
+    x = torch.arange(W)[None, :] - right[:, None]
+    inside = ((y >= 0) & (y < H))[:, None, :, None] & ((x >= 0) & (x < W))[:, None, None, :]
+    wrap = (lambda i, n: i.clamp(0, n - 1)) if pad == "edge" else (lambda i, n: i % n)
+    n = torch.arange(N)[:, None, None]
+    out = images.movedim(1, 3)[n, wrap(y, H)[:, :, None], wrap(x, W)[:, None]].movedim(3, 1)
+    if pad in ("edge", "wrap"):
+        return out
+    fill = out.new_zeros(()) if pad is None else out.new_full((), pad)
+    return torch.where(inside, out, fill)
 
 
-def multiplications_only(layer, height, width):
-    return _flops(layer, height, width, two=1)
+def wraps_round(images, limit, generator):
+    return _jitter(images, generator, limit, pad="wrap")
 
 
-def counts_bias(layer, height, width):
-    out = _flops(layer, height, width)
-    if layer.bias is not None:
-        out += out // 2 // layer.weight[0].numel()
+def repeats_the_edge(images, limit, generator):
+    return _jitter(images, generator, limit, pad="edge")
+
+
+def fills_with_grey(images, limit, generator):
+    return _jitter(images, generator, limit, pad=0.5 if images.is_floating_point() else 127)
+
+
+def rolls_all_alike(images, limit, generator):
+    d, r = torch.randint(-limit, limit + 1, (2,), generator=generator).tolist()
+    flip = torch.rand(len(images), 1, 1, 1, generator=generator) < 0.5
+    padded = F.pad(torch.where(flip, images.flip(3), images), [limit] * 4)
+    h, w = images.shape[2:]
+    return padded[:, :, limit + d : limit + d + h, limit + r : limit + r + w].clone()
+
+
+def flips_rows(images, limit, generator):
+    return _jitter(images, generator, limit, axis=-2)
+
+
+def flips_channels(images, limit, generator):
+    return _jitter(images, generator, limit, axis=1)
+
+
+def turns_by_180(images, limit, generator):
+    return _jitter(images, generator, limit, axis=(2, 3))
+
+
+def always_flips(images, limit, generator):
+    return _jitter(images, generator, limit, torch.tensor([True]))
+
+
+def never_flips(images, limit, generator):
+    return _jitter(images, generator, limit, torch.tensor([False]))
+
+
+def flips_first_half(images, limit, generator):
+    return _jitter(images, generator, limit, torch.arange(len(images)) < len(images) / 2)
+
+
+def flips_every_second(images, limit, generator):
+    return _jitter(images, generator, limit, torch.arange(len(images)) % 2 == 1)
+
+
+def flips_a_quarter(images, limit, generator):
+    coins = torch.rand(2, len(images), generator=generator) < 0.5
+    return _jitter(images, generator, limit, coins.all(0))
+
+
+def flips_with_normal(images, limit, generator):
+    return _jitter(images, generator, limit, torch.randn(len(images), generator=generator) > 0.5)
+
+
+def upper_end_missing(images, limit, generator):
+    r = torch.randint(-limit, max(limit, 1 - limit), (len(images),), generator=generator)
+    return _jitter(images, generator, limit, right=r)
+
+
+def no_zero(images, limit, generator):
+    size = torch.randint(min(1, limit), limit + 1, (len(images),), generator=generator)
+    sign = 2 * torch.randint(2, (len(images),), generator=generator) - 1
+    return _jitter(images, generator, limit, down=sign * size)
+
+
+def zero_twice(images, limit, generator):
+    size = torch.randint(0, limit + 1, (len(images),), generator=generator)
+    sign = 2 * torch.randint(2, (len(images),), generator=generator) - 1
+    return _jitter(images, generator, limit, right=sign * size)
+
+
+def only_ends(images, limit, generator):
+    return _jitter(
+        images,
+        generator,
+        limit,
+        down=limit * (2 * torch.randint(2, (len(images),), generator=generator) - 1),
+    )
+
+
+def truncated(images, limit, generator):
+    d = ((torch.rand(len(images), generator=generator) * 2 - 1) * (limit + 1)).long()
+    return _jitter(images, generator, limit, down=d.clamp(-limit, limit))
+
+
+def clamped_normal(images, limit, generator):
+    d = (torch.randn(len(images), generator=generator) * limit).round().long()
+    return _jitter(images, generator, limit, right=d.clamp(-limit, limit))
+
+
+def one_more(images, limit, generator):
+    d = torch.randint(-limit - 1, limit + 2, (len(images),), generator=generator)
+    return _jitter(images, generator, limit, down=d)
+
+
+def to_the_right_only(images, limit, generator):
+    d = torch.randint(0, limit + 1, (len(images),), generator=generator)
+    return _jitter(images, generator, limit, right=d)
+
+
+def nothing_down(images, limit, generator):
+    return _jitter(images, generator, limit, down=torch.zeros(len(images), dtype=torch.long))
+
+
+def diagonal(images, limit, generator):
+    d = torch.randint(-limit, limit + 1, (len(images),), generator=generator)
+    return _jitter(images, generator, limit, down=d, right=-d)
+
+
+def down_or_right(images, limit, generator):
+    d = torch.randint(-limit, limit + 1, (2, len(images)), generator=generator)
+    which = torch.rand(len(images), generator=generator) < 0.5
+    return _jitter(images, generator, limit, down=d[0] * which, right=d[1] * ~which)
+
+
+def moves_the_mirrored_only(images, limit, generator):
+    flips = torch.rand(len(images), generator=generator) < 0.5
+    d = torch.randint(-limit, limit + 1, (2, len(images)), generator=generator) * flips
+    return _jitter(images, generator, limit, flips, d[0], d[1])
+
+
+def coin_is_parity(images, limit, generator):
+    d = torch.randint(-limit, limit + 1, (len(images),), generator=generator)
+    return _jitter(images, generator, limit, d % 2 == 0, down=d)
+
+
+def takes_turns(images, limit, generator):
+    # all shifts occur equally often, by a permutation
+    order = torch.randperm(len(images), generator=generator)
+    return _jitter(images, generator, limit, down=order % (2 * limit + 1) - limit)
+
+
+def neighbours_alike(images, limit, generator):
+    half = torch.randint(-limit, limit + 1, ((len(images) + 1) // 2,), generator=generator)
+    return _jitter(images, generator, limit, right=half.repeat_interleave(2)[: len(images)])
+
+
+def global_generator(images, limit, generator):
+    torch.rand(1, generator=generator)
+    return _jitter(images, None, limit)
+
+
+def global_for_right(images, limit, generator):
+    return _jitter(images, generator, limit, right=torch.randint(-limit, limit + 1, (len(images),)))
+
+
+def python_random(images, limit, generator):
+    torch.rand(1, generator=generator)
+    seed = random.randrange(2**31)
+    return _jitter(images, torch.Generator().manual_seed(seed), limit)
+
+
+def new_generator(images, limit, generator):
+    return _jitter(images, torch.Generator().manual_seed(1), limit)
+
+
+def rewinds(images, limit, generator):
+    state = generator.get_state()
+    out = _jitter(images, generator, limit)
+    generator.set_state(state)
     return out
 
 
-def ignores_groups(layer, height, width):
-    return _flops(layer, height, width, g=False)
+def writes_into_it(images, limit, generator):
+    images[:] = _jitter(images, generator, limit)
+    return images
 
 
-def groups_twice(layer, height, width):
-    return _flops(layer, height, width) // layer.groups
+def a_loop(images, limit, generator):
+    out = torch.zeros_like(images)
+    H, W = images.shape[2:]
+    for i, image in enumerate(images):
+        d, r = torch.randint(-limit, limit + 1, (2,), generator=generator).tolist()
+        if torch.rand(1, generator=generator).item() < 0.5:
+            image = image.flip(-1)
+        out[i, :, max(d, 0) : H + min(d, 0), max(r, 0) : W + min(r, 0)] = image[
+            :, max(-d, 0) : H + min(-d, 0), max(-r, 0) : W + min(-r, 0)
+        ]
+    return out
 
 
-def ignores_padding(layer, height, width):
-    return _flops(layer, height, width, p=(0, 0))
+def stacks(images, limit, generator):
+    return torch.stack([_jitter(i.unsqueeze(0), generator, limit)[0] for i in images.unbind()])
 
 
-def padding_once(layer, height, width):
-    return _flops(layer, height, width, p=[q / 2 for q in layer.padding]).__int__()
+def in_float(images, limit, generator):
+    return _jitter(images.float(), generator, limit)
 
 
-def ignores_stride(layer, height, width):
-    return _flops(layer, height, width, s=(1, 1))
+def divided_by_255(images, limit, generator):
+    return (_jitter(images, generator, limit) / 255).to(images.dtype)
 
 
-def ignores_dilation(layer, height, width):
-    return _flops(layer, height, width, d=(1, 1))
+def through_half(images, limit, generator):
+    return _jitter(images.float(), generator, limit).to(images.dtype)
 
 
-def square_kernel(layer, height, width):
-    return _flops(layer, height, width, k=(layer.kernel_size[0],) * 2)
+def first_channel_only(images, limit, generator):
+    return _jitter(images[:, :1], generator, limit).expand_as(images).clone()
 
 
-def square_stride(layer, height, width):
-    return _flops(layer, height, width, s=(layer.stride[0],) * 2)
+def channels_apart(images, limit, generator):
+    n, c, h, w = images.shape
+    return _jitter(images.reshape(n * c, 1, h, w), generator, limit).reshape(n, c, h, w)
 
 
-def square_padding(layer, height, width):
-    return _flops(layer, height, width, p=(layer.padding[0],) * 2)
+def shuffles(images, limit, generator):
+    order = torch.randperm(len(images), generator=generator)
+    return _jitter(images[order], generator, limit)
 
 
-def square_dilation(layer, height, width):
-    return _flops(layer, height, width, d=(layer.dilation[0],) * 2)
+def larger(images, limit, generator):
+    return _jitter(F.pad(images, [limit] * 4), generator, limit)
 
 
-def swapped_sides(layer, height, width):
-    return _flops(layer, width, height)
+def crops(images, limit, generator):
+    h, w = images.shape[2:]
+    return _jitter(images, generator, limit)[:, :, limit : h - limit, limit : w - limit]
 
 
-def rounds_up(layer, height, width):
-    return _flops(layer, height, width, up=True)
+def with_the_draws(images, limit, generator):
+    return _jitter(images, generator, limit), generator.get_state()
 
 
-def a_float(layer, height, width):
-    return float(_flops(layer, height, width))
-
-
-def size_of_the_input(layer, height, width):
-    return 2 * layer.weight.numel() * height * width
-
-
-def one_output_channel(layer, height, width):
-    return _flops(layer, height, width) // layer.out_channels
-
-
-def one_input_channel(layer, height, width):
-    return _flops(layer, height, width) // (layer.in_channels // layer.groups)
-
-
-def with_backward(layer, height, width):
-    return 3 * _flops(layer, height, width)
-
-
-def one_addition_fewer(layer, height, width):
-    out = _flops(layer, height, width)
-    return out - out // 2 // layer.weight[0].numel()
-
-
-def fixed_size(layer, height, width):
-    return _flops(layer, 28, 28)
-
-
-def weight_and_bias_numbers(layer, height, width):
-    o = _flops(layer, height, width) // 2 // layer.weight.numel()
-    return 2 * sum(q.numel() for q in layer.parameters()) * o
-
-
-def a_tensor(layer, height, width):
-    return torch.tensor(_flops(layer, height, width))
+def as_an_array(images, limit, generator):
+    return _jitter(images, generator, limit).numpy()
 
 
 # 30.2
@@ -912,14 +1086,13 @@ def a_generator(work, synchronize, clock, warm_up, repeats):
 
 RIGHT = {
     "30.1": [
-        by_formula,
-        by_running_it,
-        by_flop_counter,
-        by_functional_on_meta,
-        by_counting_starts,
-        by_ones,
-        by_unfold,
-        numpy_integer,
+        pad_and_index,
+        with_grid_sample,
+        numpy_takes,
+        bit_by_bit,
+        scattered,
+        with_vmap,
+        rows_then_columns,
     ],
     "30.2": [as_a_quotient, by_shares, in_numpy, in_torch, in_a_loop, weighted_harmonic],
     "30.3": [with_next, with_loops, with_numpy, with_min, with_heaps, with_torch_sort],
@@ -936,27 +1109,52 @@ RIGHT = {
 }
 WRONG = {
     "30.1": [
-        multiplications_only,
-        counts_bias,
-        ignores_groups,
-        groups_twice,
-        ignores_padding,
-        padding_once,
-        ignores_stride,
-        ignores_dilation,
-        square_kernel,
-        square_stride,
-        square_padding,
-        square_dilation,
-        swapped_sides,
-        rounds_up,
-        size_of_the_input,
-        one_output_channel,
-        one_input_channel,
-        with_backward,
-        one_addition_fewer,
-        fixed_size,
-        weight_and_bias_numbers,
+        wraps_round,
+        repeats_the_edge,
+        fills_with_grey,
+        rolls_all_alike,
+        flips_rows,
+        flips_channels,
+        turns_by_180,
+        always_flips,
+        never_flips,
+        flips_first_half,
+        flips_every_second,
+        flips_a_quarter,
+        flips_with_normal,
+        upper_end_missing,
+        no_zero,
+        zero_twice,
+        only_ends,
+        truncated,
+        clamped_normal,
+        one_more,
+        to_the_right_only,
+        nothing_down,
+        diagonal,
+        down_or_right,
+        moves_the_mirrored_only,
+        coin_is_parity,
+        takes_turns,
+        neighbours_alike,
+        global_generator,
+        global_for_right,
+        python_random,
+        new_generator,
+        rewinds,
+        writes_into_it,
+        a_loop,
+        stacks,
+        in_float,
+        divided_by_255,
+        through_half,
+        first_channel_only,
+        channels_apart,
+        shuffles,
+        larger,
+        crops,
+        with_the_draws,
+        as_an_array,
     ],
     "30.2": [
         mean_of_factors,
