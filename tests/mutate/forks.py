@@ -176,7 +176,7 @@ class _Chapter:
         child = os.fork()
         if not child:
             try:
-                os.setsid()
+                os.setpgid(0, 0)
                 for number in range(first, last + 1):
                     os.write(writing, f"{number}\n".encode())
                     told = self.told(
@@ -189,11 +189,14 @@ class _Chapter:
             finally:
                 os._exit(1)
         os.close(writing)
-        with open(reading, errors="replace") as pipe:
-            lines = pipe.read().splitlines()
-        status = os.waitpid(child, 0)[1]
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(child, signal.SIGKILL)  # what it has started
+        try:
+            status = os.waitpid(child, 0)[1]
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child, signal.SIGKILL)  # the fork, or what it has started
+        os.set_blocking(reading, False)  # what it has started may hold the other end
+        lines = os.read(reading, 2**16).decode(errors="replace").splitlines()
+        os.close(reading)
         numbers = [line for line in lines if line.isdigit()]
         told = lines[-1] if lines and not lines[-1].isdigit() else ""
         if status and not told:
