@@ -387,7 +387,6 @@ def design(answer: Any) -> str:
             not any(p.data_ptr() in own for p in other.parameters()),
             "Two calls return networks that share weights: make a new one in each call.",
         )
-        _require_logits(net, draw.normal(5, 1, 28, 28), name)
         _require_the_plan(net, draw.normal(2, 1, 28, 28), name)
         total = sum(p.numel() for p in net.parameters())
         require(total <= budget, f"{name} has {total:,} parameters, more than its budget.")
@@ -395,6 +394,7 @@ def design(answer: Any) -> str:
             total >= budget / 2,
             f"{name} has {total:,} parameters, less than half of its budget: make it wider.",
         )
+        _require_logits(net, draw.normal(5, 1, 28, 28), name)
         net.train()
         as_tensor(call(net, draw.normal(8, 1, 28, 28)), "The output").sum().backward()
         unused = [key for key, p in net.named_parameters() if p.grad is None]
