@@ -30,7 +30,7 @@ from tests.notebooks import ROOT, python, tags
 
 RECORD = ROOT / "book" / "results" / "mutation.json"
 LEFT_OUT = {"setup", "exercise"}
-LIMIT = 300
+LIMIT = 600
 
 
 def chapter_mutants(notebook: nbformat.NotebookNode) -> list[tuple[int, Change]]:
