@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -119,6 +120,7 @@ threading.Thread(target=serve, daemon=True).start()
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("forks", [True, False])
 @pytest.mark.parametrize(
     ("cells", "mutants", "told"),
     [
@@ -146,7 +148,9 @@ threading.Thread(target=serve, daemon=True).start()
         ),
     ],
 )  # fmt: skip
-def test_mutants_are_told_by_forks_as_by_whole_runs(cells, mutants, told):
+def test_mutants_are_told_by_forks_as_by_whole_runs(cells, mutants, told, forks, monkeypatch):
+    if not forks:
+        monkeypatch.delattr(os, "fork")
     made = [nbformat.v4.new_code_cell(c, outputs=stored(text) if text else []) for c, text in cells]
     outcomes = run_mutants(nbformat.v4.new_notebook(cells=made), mutants, 20)
     assert [bool(outcome.told) for outcome in outcomes] == [bool(text) for text in told]
