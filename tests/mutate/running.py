@@ -104,49 +104,23 @@ def run_mutants(
     Raises:
         ValueError: An output differs without any change.
     """
-    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    sources = [cell.source for cell in cells]
     cores = os.cpu_count() or 1
-
-    def forked(share: Sequence[tuple[int, str]]) -> list[Outcome | None]:
-        stored, marks = [cell.outputs for cell in cells], [tags(cell) for cell in cells]
-        with tempfile.TemporaryDirectory() as name:
-            folder, path = Path(name, "run"), Path(name, "job")
-            folder.mkdir()
-            path.write_bytes(pickle.dumps(Job(sources, stored, marks, list(share), folder, limit)))
-            environment = {**os.environ, **THREADS, **INLINE, "TMPDIR": str(folder)}
-            command = [sys.executable, "-m", "tests.mutate.forks", str(path)]
-            done = subprocess.run(
-                command, cwd=ROOT, env=environment, capture_output=True, text=True, errors="replace"
-            )
-            if done.returncode:
-                print(f"in forks: {done.stderr.strip()[-500:]}", flush=True)
-                return [None] * len(share)
-            outcomes = json.loads(path.with_suffix(".outcomes").read_text())
-        if isinstance(outcomes, str):
-            print(f"in forks: {outcomes}", flush=True)
-            return [None] * len(share)
-        return [
-            None if outcome["told"] is None
-            else Outcome(bool(outcome["told"]), outcome["told"], outcome["seconds"])
-            for outcome in outcomes
-        ]  # fmt: skip
-
     outcomes: list[Outcome | None] = [None] * len(mutants)
     if hasattr(os, "fork"):
         shares = [range(first, len(mutants), cores) for first in range(cores)]
+        run = functools.partial(_run_in_forks, notebook, limit)
         with ThreadPoolExecutor(cores) as threads:
-            found = list(threads.map(forked, [[mutants[i] for i in share] for share in shares]))
+            found = list(threads.map(run, [[mutants[i] for i in share] for share in shares]))
         for share, told in zip(shares, found, strict=True):
             for i, outcome in zip(share, told, strict=True):
                 outcomes[i] = outcome
     left = [i for i, outcome in enumerate(outcomes) if outcome is None]
     if left:
-        untouched = _run_whole(notebook, sources, limit, None)
+        untouched = _run_whole(notebook, limit, None)
         if untouched.killed:
             raise ValueError(f"without any change it differs already: {untouched.told}")
         print(f"{len(left)} of {len(mutants)} mutants in whole runs", flush=True)
-        run = functools.partial(_run_whole, notebook, sources, limit)
+        run = functools.partial(_run_whole, notebook, limit)
         with ProcessPoolExecutor(cores, multiprocessing.get_context("spawn")) as processes:
             found = list(processes.map(run, [mutants[i] for i in left]))
         for i, outcome in zip(left, found, strict=True):
@@ -154,17 +128,48 @@ def run_mutants(
     return outcomes
 
 
+def _run_in_forks(
+    notebook: nbformat.NotebookNode, limit: int, mutants: Sequence[tuple[int, str]]
+) -> list[Outcome | None]:
+    """Runs mutants in forks of one process; None where those do not tell reliably."""
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    with tempfile.TemporaryDirectory() as name:
+        folder, path = Path(name, "run"), Path(name, "job")
+        folder.mkdir()
+        job = Job(
+            sources=[cell.source for cell in cells],
+            outputs=[cell.outputs for cell in cells],
+            tags=[tags(cell) for cell in cells],
+            mutants=list(mutants),
+            folder=folder,
+            limit=limit,
+        )
+        path.write_bytes(pickle.dumps(job))
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.mutate.forks", str(path)],
+            cwd=ROOT, env={**os.environ, **THREADS, **INLINE, "TMPDIR": str(folder)},
+            capture_output=True, text=True, errors="replace",
+        )  # fmt: skip
+        found = done.stderr.strip()[-500:]
+        if not done.returncode:
+            found = json.loads(path.with_suffix(".outcomes").read_text())
+    if isinstance(found, str):
+        print(f"in forks: {found}", flush=True)
+        return [None] * len(mutants)
+    return [
+        None if told["told"] is None else Outcome(bool(told["told"]), told["told"], told["seconds"])
+        for told in found
+    ]
+
+
 def _run_whole(
-    notebook: nbformat.NotebookNode,
-    sources: Sequence[str],
-    limit: int,
-    mutant: tuple[int, str] | None,
+    notebook: nbformat.NotebookNode, limit: int, mutant: tuple[int, str] | None
 ) -> Outcome:
-    tried = list(sources)
+    sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
     if mutant:
-        tried[mutant[0]] = mutant[1]
+        sources[mutant[0]] = mutant[1]
     with tempfile.TemporaryDirectory() as folder:
-        return run_chapter(notebook, tried, Path(folder), limit)
+        return run_chapter(notebook, sources, Path(folder), limit)
 
 
 def run_tests(module: Path, source: str, tests: Sequence[str], limit: int) -> Outcome:
