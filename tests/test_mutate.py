@@ -8,9 +8,11 @@ import sys
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 
 from tests.mutate import __main__ as mutate
+from tests.mutate import equivalent
 from tests.mutate.changes import changes
 from tests.mutate.running import run_chapter, run_mutants, run_tests
 from tests.notebooks import ROOT
@@ -201,3 +203,62 @@ def test_an_unknown_name_is_an_error_of_one_line(options, told):
     command = [sys.executable, "-m", "tests.mutate", *options]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1 and done.stderr == f"mutate: {told}\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "what", "rule"),
+    [
+        ("torch.optim.Adam(p, lr=0.001)", "without lr=0.001", equivalent.DEFAULT),
+        ("torch.optim.Adam(p, lr=0.002)", "without lr=0.002", ""),
+        ("F.dropout(x, training=1)", "without training=1", ""),
+        ("Adam(p, lr=0.001)", "without lr=0.001", ""),
+        ("torch.zeros(3, device=device)", "without device=device", equivalent.CPU),
+        ("torch.zeros(3, device='meta')", "without device='meta'", ""),
+        ("model.to(device)", "without model.to(device)", equivalent.CPU),
+        ("show(x.to(device))", "without show(x.to(device))", ""),
+        ("subprocess.run(c, check=True)", "without check=True", equivalent.GUARD),
+        ("model.load_state_dict(s, strict=False)", "without strict=False", ""),
+        ("subprocess.run(c, stderr=subprocess.DEVNULL)", "without stderr", equivalent.SILENCE),
+        ("add('--seed', help='a number')", "without help", equivalent.HELP),
+    ],
+)
+def test_what_does_the_same_is_known_by_a_rule(source: str, what: str, rule: str):
+    found = [change.rule for change in changes(source) if change.what.startswith(what)]
+    assert found == [rule]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("source", "stored", "rules"),
+    [
+        ("print(3 > 2)", "True\n", [equivalent.BORDER]),
+        ("print(3 > 3)", "False\n", [""]),  # killed
+        ("x = 3 > 3", "", [""]),
+        ("import torch\nx = torch.arange(3) < 2.5", "", [equivalent.BORDER]),
+        ("import torch\nx = torch.arange(3) < 2", "", [""]),
+        ("import math\nx = math.sin(1) <= 2 <= 3", "", ["", ""]),
+    ],
+)
+def test_a_comparison_that_never_met_its_border(source: str, stored: str, rules: list[str]):
+    outputs = [nbformat.v4.new_output("stream", name="stdout", text=stored)] if stored else []
+    cell = nbformat.v4.new_code_cell(source, outputs=outputs)
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    chosen = [m for m in mutate.chapter_mutants(notebook) if "Gt" in m[1].what or "Lt" in m[1].what]
+    outcomes = run_mutants(notebook, [(number, c.source) for number, c in chosen], 600)
+    assert mutate._equivalent(notebook, chosen, outcomes) == rules
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "order", "value"),
+    [(1, 2, "lt", True), (2, 1, "le", False), (1.5, 1, "gt", True), (0, 1, "ge", False)],
+)
+def test_a_probe_compares_as_the_code_does(left, right, order, value):
+    assert equivalent.compared(left, right, order) is value
+
+
+@pytest.mark.parametrize("order", ["lt", "le", "gt", "ge"])
+def test_a_probe_raises_at_the_border(order):
+    with pytest.raises(equivalent.MeetsBorder):
+        equivalent.compared(2, 2, order)
+    with pytest.raises(equivalent.MeetsBorder):
+        equivalent.compared(np.array([1, 2]), 2, order)

@@ -287,12 +287,14 @@ class Mutation(SphinxDirective):
             (paragraph(f"helpers.{name}"), *_mutants(entry))
             for name, entry in record["helpers"].items()
         ]
-        return [table(("Code", "Changes", "Noticed"), rows, widths=(60, 20, 20))]
+        return [table(("Code", "Changes", "Equal", "Noticed"), rows, widths=(55, 15, 10, 20))]
 
 
-def _mutants(entry: dict) -> tuple[nodes.Node, nodes.Node]:
-    share = 100 * entry["killed"] / entry["mutants"]
-    return paragraph(str(entry["mutants"])), paragraph(f"{entry['killed']} ({share:.0f} %)")
+def _mutants(entry: dict) -> tuple[nodes.Node, ...]:
+    equivalent = len(entry["equivalent"])
+    share = 100 * entry["killed"] / (entry["mutants"] - equivalent)
+    numbers = entry["mutants"], equivalent, f"{entry['killed']} ({share:.0f} %)"
+    return tuple(paragraph(str(number)) for number in numbers)
 
 
 def recorded(env, name: str) -> list | dict | None:

@@ -24,6 +24,7 @@ import nbformat
 
 from book import notebooks
 from helpers.files import write_atomically
+from tests.mutate import equivalent
 from tests.mutate.changes import COSMETIC, Change, changes
 from tests.mutate.running import Outcome, run_mutants, run_tests
 from tests.notebooks import ROOT, python, tags
@@ -60,8 +61,23 @@ def mutate_chapter(path: Path, seed: int, count: int) -> dict:
     started = time.perf_counter()
     mutants = [(number, change.source) for number, change in chosen]
     outcomes = run_mutants(notebook, mutants, LIMIT)
+    rules = _equivalent(notebook, chosen, outcomes)
     names = [f"cell {number}, line {change.line}: {change.what}" for number, change in chosen]
-    return _entry(names, outcomes, seed, started)
+    return _entry(names, outcomes, seed, started, rules)
+
+
+def _equivalent(
+    notebook: nbformat.NotebookNode, chosen: list[tuple[int, Change]], outcomes: list[Outcome]
+) -> list[str]:
+    """Returns for each mutant the rule by which it does the same as before, or nothing."""
+    rules = ["" if o.killed else c.rule for (_, c), o in zip(chosen, outcomes, strict=True)]
+    probed = [i for i, o in enumerate(outcomes) if not o.killed and chosen[i][1].probe]
+    probes = [(chosen[i][0], chosen[i][1].probe) for i in probed]
+    found = run_mutants(notebook, probes, LIMIT) if probes else []
+    for i, outcome in zip(probed, found, strict=True):
+        if not outcome.killed:
+            rules[i] = equivalent.BORDER
+    return rules
 
 
 def mutate_helpers(name: str, seed: int, count: int) -> dict:
@@ -83,19 +99,25 @@ def mutate_helpers(name: str, seed: int, count: int) -> dict:
         raise ValueError(f"without any change it differs already: {untouched.told}")
     with ThreadPoolExecutor(os.cpu_count() or 1) as workers:
         outcomes = list(workers.map(attempt, chosen))
-    return _entry([f"line {change.line}: {change.what}" for change in chosen], outcomes, seed,
-                  started)  # fmt: skip
+    names = [f"line {change.line}: {change.what}" for change in chosen]
+    return _entry(names, outcomes, seed, started, [""] * len(names))
 
 
-def _entry(names: list[str], outcomes: list[Outcome], seed: int, started: float) -> dict:
-    survivors = []
-    for name, outcome in zip(names, outcomes, strict=True):
-        if not outcome.killed:
+def _entry(
+    names: list[str], outcomes: list[Outcome], seed: int, started: float, rules: list[str]
+) -> dict:
+    survivors, same = [], []
+    for name, outcome, rule in zip(names, outcomes, rules, strict=True):
+        if rule:
+            same.append({"change": name, "rule": rule})
+            print(f"equivalent: {name} ({rule})", flush=True)
+        elif not outcome.killed:
             survivors.append({"change": name, "reason": ""})
             print(f"survived: {name}", flush=True)
     return {
         "mutants": len(names),
-        "killed": len(names) - len(survivors),
+        "killed": len(names) - len(survivors) - len(same),
+        "equivalent": same,
         "survivors": survivors,
         "seed": seed,
         "seconds": round(time.perf_counter() - started),
@@ -109,7 +131,7 @@ def store(kind: str, name: str, entry: dict, path: Path = RECORD) -> None:
     record = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     record.setdefault("chapters", {})
     record.setdefault("helpers", {})
-    record["rules"] = list(COSMETIC)
+    record["rules"] = [*COSMETIC, *equivalent.RULES]
     before = record[kind].get(name, {}).get("survivors", [])
     reasons = {survivor["change"]: survivor["reason"] for survivor in before}
     for survivor in entry["survivors"]:
@@ -139,7 +161,8 @@ def main() -> None:
             entry = mutate(what, options.seed, options.count)
             store(kind, name, entry)
             print(f"{name}: {entry['killed']} of {entry['mutants']} killed, "
-                  f"{entry['seconds']} s", flush=True)  # fmt: skip
+                  f"{len(entry['equivalent'])} equivalent, {entry['seconds']} s",
+                  flush=True)  # fmt: skip
     except ValueError as error:
         sys.exit(f"mutate: {error}")
 

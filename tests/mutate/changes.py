@@ -10,6 +10,8 @@ import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tests.mutate import equivalent
+
 OPERATORS = {
     ast.Add: ast.Sub,
     ast.Sub: ast.Add,
@@ -69,11 +71,15 @@ class Change:
         line: Where, counted from 1.
         what: The change in words, such as "1e-05 -> 1.5e-05".
         source: The whole changed code.
+        rule: Why nothing can tell, if a rule of ``equivalent`` says so.
+        probe: The code without the change, which raises ``MeetsBorder`` where the two differ.
     """
 
     line: int
     what: str
     source: str
+    rule: str = ""
+    probe: str = ""
 
 
 def changes(source: str) -> list[Change]:
@@ -142,7 +148,9 @@ def _of_node(tree: ast.AST, index: int) -> Iterator[Change]:
         for place, operator in enumerate(node.ops):
             other = COMPARISONS[type(operator)]
             text = f"{type(operator).__name__} -> {other.__name__} in {_short(node)}"
-            yield Change(line, text, changed(lambda n, p=place, o=other: n.ops.__setitem__(p, o())))
+            probe = changed(_turn_into_probe) if equivalent.probe(node) else ""
+            source = changed(lambda n, p=place, o=other: n.ops.__setitem__(p, o()))
+            yield Change(line, text, source, probe=probe)
     elif isinstance(node, ast.BoolOp):
         other = ast.Or if isinstance(node.op, ast.And) else ast.And
         text = f"{type(node.op).__name__} -> {other.__name__} in {_short(node)}"
@@ -151,11 +159,13 @@ def _of_node(tree: ast.AST, index: int) -> Iterator[Change]:
         for place, keyword in enumerate(node.keywords):
             if keyword.arg and not any(keyword.arg in r["keywords"] for r in COSMETIC.values()):
                 yield Change(line, f"without {_short(keyword)} in {_short(node)}",
-                             changed(lambda n, p=place: n.keywords.pop(p)))  # fmt: skip
+                             changed(lambda n, p=place: n.keywords.pop(p)),
+                             equivalent.left_out(node, keyword))  # fmt: skip
     if isinstance(node, ast.AugAssign) or (
         isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
     ):
-        yield Change(line, f"without {_short(node)}", changed(_drop))
+        rule = equivalent.dropped(node)
+        yield Change(line, f"without {_short(node)}", changed(_drop), rule)
 
 
 def _other_constant(value: bool | int | float) -> bool | int | float:
@@ -171,6 +181,13 @@ def _drop(statement: ast.AST) -> None:
     statement.__class__ = ast.Pass
     for name in ("value", "target", "op"):
         statement.__dict__.pop(name, None)
+
+
+def _turn_into_probe(comparison: ast.Compare) -> None:
+    """Turns a comparison into its probe, in place."""
+    call = equivalent.probe(comparison)
+    comparison.__class__ = ast.Call
+    comparison.__dict__ = {**call.__dict__, "lineno": comparison.lineno}
 
 
 def _short(node: ast.AST) -> str:
