@@ -3,7 +3,8 @@
 Text must be equal. A cell's tags may loosen numbers, figures and pictures, and nothing else:
 
 - ``atol=0.01``, ``rtol=1e-4``: a number with a decimal point or an exponent may differ by
-  ``atol + rtol * |stored|``. Integers never may. Runs of spaces count as one, since a number of
+  ``atol + rtol * |stored|``. Integers never may, and neither may a setting, which is a number
+  right behind a name and "=", as in ``lr=0.003``. Runs of spaces count as one, since a number of
   another width moves its neighbours. The words in a figure follow the same rule.
 - ``figure=0.05``: what the values that a figure shows may differ by, as a share of their axis'
   range; without the tag, by their rounding.
@@ -28,6 +29,7 @@ from tests.figures import figure_differences
 NUMBER = re.compile(
     r"(?<![\w.])[-+]?(?:(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?|nan|inf)(?![\w])",
 )
+MEASURED = re.compile(r"(?<!\w=)(?<!\w=[-+])" + NUMBER.pattern)
 PICTURES = ("image/png", "image/jpeg")
 FIGURE = "application/vnd.executed.figure+json"
 DEFAULT_PICTURE_BOUND = 0.02
@@ -153,9 +155,9 @@ def _text_difference(new: str, stored: str, tolerance: Tolerance) -> list[str]:
 
 def _equal_within(new: str, stored: str, tolerance: Tolerance) -> bool:
     def words(line: str) -> list[str]:
-        return [re.sub(r"[ \t]+", "", word) for word in NUMBER.split(line)]
+        return [re.sub(r"[ \t]+", "", word) for word in MEASURED.split(line)]
 
-    new_numbers, stored_numbers = NUMBER.findall(new), NUMBER.findall(stored)
+    new_numbers, stored_numbers = MEASURED.findall(new), MEASURED.findall(stored)
     return words(new) == words(stored) and all(
         a == b or (_is_decimal(a) and _is_decimal(b) and _close(float(a), float(b), tolerance))
         for a, b in zip(new_numbers, stored_numbers, strict=True)

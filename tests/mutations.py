@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from tests.comparison import FIGURE, NUMBER, Tolerance
+from tests.comparison import FIGURE, MEASURED, NUMBER, Tolerance
 
 Named = tuple[str, Any]
 
@@ -48,9 +48,11 @@ def text_mutations(text: str, tolerance: Tolerance) -> Iterator[Named]:
         yield "dropped line", "\n".join(lines[1:])
     if word := re.search(r"[A-Za-z]{2,}", text):
         yield "changed word", text[: word.start()] + "zebra" + text[word.end() :]
+    measured = {found.start() for found in MEASURED.finditer(text)}
     for found in NUMBER.finditer(text):
         if found.group() not in ("nan", "inf", "-inf", "+inf"):
-            other = text[: found.start()] + other_number(found.group(), tolerance)
+            allowed = tolerance if found.start() in measured else Tolerance()
+            other = text[: found.start()] + other_number(found.group(), allowed)
             yield f"changed number {found.group()}", other + text[found.end() :]
 
 

@@ -49,7 +49,7 @@ COLAB = "Colab's versions"
 OLDER = "an older processor"
 EIGHT = "eight workers"
 KNOWN = [*CONDITIONS, COLAB, OLDER, EIGHT]
-WORKERS = {"two workers": 2, COLAB: 2, OLDER: 2, EIGHT: 8}
+WORKERS = dict.fromkeys([*CONDITIONS[3:], COLAB, OLDER], 2) | {EIGHT: 8}  # the others: none
 # Other instructions sum in another order: what a training ends with moves in its last digits.
 INSTRUCTIONS = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2",
                 "MKL_ENABLE_INSTRUCTIONS": "AVX2"}  # fmt: skip
