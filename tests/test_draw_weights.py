@@ -40,6 +40,7 @@ def test_the_file_says_what_it_is():
     assert "MIT License" in licence and "Fashion-MNIST" in licence
 
 
+@pytest.mark.slow
 def test_the_network_knows_its_garments():
     images, labels = fashion_mnist("test")
     right = (load_network().logits(images).argmax(dim=1) == labels).float().mean()

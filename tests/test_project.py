@@ -266,6 +266,7 @@ def test_repository_refuses_other_addresses(tree: Path, url: str):
     assert _texts(tree) == before
 
 
+@pytest.mark.slow
 def test_repository_leaves_all_as_it_was_when_a_file_is_odd_or_the_disk_full(tree, monkeypatch):
     before = _texts(tree)
 
@@ -553,6 +554,7 @@ def test_killed_install_is_not_taken_for_good(make: Make):
     assert not (make.folder / ".venv/left").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["Ctrl-C", "make is told to end", "the terminal is closed"])
 def test_interrupted_install_leaves_no_environment(make: Make, how: str):
     process = make.waiting_install()

@@ -41,6 +41,7 @@ def test_each_rung_changes_something_and_the_last_is_the_preset():
     assert every[-1].batch == ladder.FAST["batch_size"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", [0, -1])
 def test_a_rung_climbs_on_a_few_images(monkeypatch, place):
     monkeypatch.setattr(ladder, "TRAINED", 400)
