@@ -287,7 +287,26 @@ class Mutation(SphinxDirective):
             (paragraph(f"helpers.{name}"), *_mutants(entry))
             for name, entry in record["helpers"].items()
         ]
-        return [table(("Code", "Changes", "Equal", "Noticed"), rows, widths=(55, 15, 10, 20))]
+        head = ("Code", "Changes", "Equal", "Noticed")
+        return [table(head, rows, widths=(55, 15, 10, 20)), unnoticed(record)]
+
+
+def unnoticed(record: dict) -> nodes.raw:
+    """Returns a folded list of the changes that no output told, each with its reason."""
+    items = "".join(
+        f"<li>{html.escape(name.partition('_')[0])}, {html.escape(where)}: "
+        f"<code>{html.escape(change)}</code>: {html.escape(survivor['reason'] or 'open')}.</li>"
+        for kind in ("chapters", "helpers")
+        for name, entry in record[kind].items()
+        for survivor in entry["survivors"]
+        for where, _, change in [survivor["change"].partition(": ")]
+    )
+    return nodes.raw(
+        "",
+        '<details class="figure-data"><summary>What went unnoticed, and why</summary>'
+        f"<ul>{items}</ul></details>",
+        format="html",
+    )
 
 
 def _mutants(entry: dict) -> tuple[nodes.Node, ...]:
