@@ -46,12 +46,6 @@ def mathml(formula: str, display: bool) -> str:
         raise ExtensionError(f"no MathML for the formula {formula!r}: {error}") from error
 
 
-def render(app: Sphinx, doctree: nodes.document, docname: str) -> None:
-    """Renders a page's formulas: a process that is forked to write it has no engine."""
-    for node in doctree.findall(lambda node: isinstance(node, nodes.math | nodes.math_block)):
-        mathml(node.astext(), isinstance(node, nodes.math_block))
-
-
 def visit_inline(self, node: nodes.math) -> None:
     self.body.append(f'<span class="math notranslate">{mathml(node.astext(), False)}</span>')
     raise nodes.SkipNode
@@ -67,5 +61,4 @@ def visit_block(self, node: nodes.math_block) -> None:
 def setup(app: Sphinx) -> dict:
     app.add_html_math_renderer("mathml", (visit_inline, None), (visit_block, None))
     app.config.html_math_renderer = "mathml"
-    app.connect("doctree-resolved", render)
     return {"parallel_read_safe": True, "parallel_write_safe": True, "version": "1"}

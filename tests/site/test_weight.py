@@ -6,8 +6,6 @@ from importlib import import_module
 
 import numpy as np
 import pytest
-from docutils import nodes
-from docutils.utils import new_document
 from PIL import Image
 from sphinx.errors import ExtensionError
 
@@ -114,15 +112,3 @@ def test_a_formula_becomes_mathml_and_a_wrong_one_ends_the_build(extension):
     assert re.search(r"<msup><mi>d</mi><mn[^>]*>2</mn></msup>", mathml("d^2", False))
     with pytest.raises(ExtensionError, match=r"no MathML for the formula '\\\\frac\{1'"):
         mathml(r"\frac{1", True)
-
-
-def test_a_page_is_written_without_the_engine(extension, monkeypatch):
-    formulas = extension("formulas")
-    page = new_document("page")
-    page += [nodes.math("", "e^{17 x}"), nodes.math_block("", "\\sum_k k^{17}")]
-    formulas.render(None, page, "page")
-    monkeypatch.setattr(formulas, "_engine", None)
-    assert "<mn>17</mn>" in formulas.mathml("e^{17 x}", False)
-    assert 'display="block"' in formulas.mathml("\\sum_k k^{17}", True)
-    with pytest.raises(TypeError):
-        formulas.mathml("e^{18 x}", False)
