@@ -104,9 +104,19 @@ def name_cells(notebook: nbformat.NotebookNode) -> None:
     """Gives each cell an id that follows from its content: the same in every run."""
     seen: dict[str, int] = {}
     for cell in notebook.cells:
-        digest = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:8]
-        seen[digest] = seen.get(digest, 0) + 1
-        cell.id = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
+        name = digest(f"{cell.cell_type}\n{cell.source}")
+        seen[name] = seen.get(name, 0) + 1
+        cell.id = name if seen[name] == 1 else f"{name}-{seen[name]}"
+
+
+def code_digest(notebook: nbformat.NotebookNode) -> str:
+    """Returns a short name of a chapter's code: the same as long as no code cell changes."""
+    return digest("\n".join(c.source for c in notebook.cells if c.cell_type == "code"))
+
+
+def digest(content: str) -> str:
+    """Returns a short name of a text: eight digits that follow from all of it."""
+    return hashlib.sha256(content.encode()).hexdigest()[:8]
 
 
 def shown(path: Path) -> str:

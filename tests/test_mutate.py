@@ -11,10 +11,11 @@ import nbformat
 import numpy as np
 import pytest
 
+from book.notebooks import code_digest
 from tests.mutate import __main__ as mutate
 from tests.mutate import equivalent
 from tests.mutate.changes import changes
-from tests.mutate.running import run_chapter, run_mutants, run_tests
+from tests.mutate.running import Outcome, run_chapter, run_mutants, run_tests
 from tests.notebooks import ROOT
 
 
@@ -262,3 +263,14 @@ def test_a_probe_raises_at_the_border(order):
         equivalent.compared(2, 2, order)
     with pytest.raises(equivalent.MeetsBorder):
         equivalent.compared(np.array([1, 2]), 2, order)
+
+
+def test_an_entry_names_the_code_that_it_is_of(notebook):
+    entry = mutate._entry(["cell 0: 1 -> 2"], [Outcome(False, "", 0.0)], 1, 0.0, [""], "1234abcd")
+    assert (entry["code"], entry["killed"], entry["equivalent"]) == ("1234abcd", 0, [])
+    assert [survivor["change"] for survivor in entry["survivors"]] == ["cell 0: 1 -> 2"]
+    before = code_digest(notebook)
+    notebook.cells[1].outputs = []
+    assert code_digest(notebook) == before
+    notebook.cells[1].source = "print(total + 0)"
+    assert code_digest(notebook) != before

@@ -6,12 +6,24 @@ import re
 from pathlib import Path
 
 import yaml
-from chapters import ROOT, Claim, cell_with, claims, course, docnames, number, section_title
+from chapters import (
+    ROOT,
+    Claim,
+    cell_with,
+    claims,
+    course,
+    docnames,
+    notebook,
+    number,
+    section_title,
+)  # fmt: skip
 from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
+
+from book import notebooks
 
 NO_BREAK = "\N{NON-BREAKING HYPHEN}"
 # In the names of corrections: what is a name of the field, or of Python's.
@@ -274,37 +286,43 @@ class Mutation(SphinxDirective):
         record = recorded(self.env, "mutation")
         if record is None:
             return [paragraph("Nothing has been recorded yet.")]
-        titles = chapter_titles()
-        rows = [
-            (
-                link(f"{number(f'notebooks/{name}')} · {titles[f'notebooks/{name}']}",
-                     f"notebooks/{name}"),
-                *_mutants(entry),
-            )
-            for name, entry in record["chapters"].items()
-        ]  # fmt: skip
-        rows += [
-            (paragraph(f"helpers.{name}"), *_mutants(entry))
-            for name, entry in record["helpers"].items()
-        ]
+        titles, rows = chapter_titles(), []
+        for name, entry in record["chapters"].items():
+            docname = f"notebooks/{name}"
+            self.env.note_dependency(str(ROOT / f"{docname}.ipynb"))
+            label = f"{number(docname)} · {titles[docname]}{version('chapters', name, entry)}"
+            rows.append((link(label, docname), *_mutants(entry)))
+        for name, entry in record["helpers"].items():
+            label = f"helpers.{name}{version('helpers', name, entry)}"
+            rows.append((paragraph(label), *_mutants(entry)))
         head = ("Code", "Changes", "Equal", "Noticed")
         return [table(head, rows, widths=(55, 15, 10, 20)), unnoticed(record)]
 
 
+def version(kind: str, name: str, entry: dict) -> str:
+    """Returns a word where a chapter's or module's code is no longer what an entry is of."""
+    if kind == "chapters":
+        code = notebooks.code_digest(notebook(f"notebooks/{name}"))
+    else:
+        path = ROOT / "helpers" / f"{name.replace('.', '/')}.py"
+        code = notebooks.digest(path.read_text(encoding="utf-8"))
+    return "" if entry["code"] == code else " (an earlier version)"
+
+
 def unnoticed(record: dict) -> nodes.raw:
     """Returns a folded list of the changes that no output told, each with its reason."""
-    items = "".join(
-        f"<li>{html.escape(name.partition('_')[0])}, {html.escape(where)}: "
-        f"<code>{html.escape(change)}</code>: {html.escape(survivor['reason'] or 'open')}.</li>"
-        for kind in ("chapters", "helpers")
-        for name, entry in record[kind].items()
-        for survivor in entry["survivors"]
-        for where, _, change in [survivor["change"].partition(": ")]
-    )
+    items = []
+    for kind in ("chapters", "helpers"):
+        for name, entry in record[kind].items():
+            of = name.partition("_")[0] + version(kind, name, entry)
+            for survivor in entry["survivors"]:
+                where, _, change = map(html.escape, survivor["change"].partition(": "))
+                why = html.escape(survivor["reason"] or "open")
+                items.append(f"<li>{of}, {where}: <code>{change}</code>: {why}.</li>")
     return nodes.raw(
         "",
         '<details class="figure-data"><summary>What went unnoticed, and why</summary>'
-        f"<ul>{items}</ul></details>",
+        f"<ul>{''.join(items)}</ul></details>",
         format="html",
     )
 

@@ -21,6 +21,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import nbformat
+import torch
 
 from book import notebooks
 from helpers.files import write_atomically
@@ -63,7 +64,7 @@ def mutate_chapter(path: Path, seed: int, count: int) -> dict:
     outcomes = run_mutants(notebook, mutants, LIMIT)
     rules = _equivalent(notebook, chosen, outcomes)
     names = [f"cell {number}, line {change.line}: {change.what}" for number, change in chosen]
-    return _entry(names, outcomes, seed, started, rules)
+    return _entry(names, outcomes, seed, started, rules, notebooks.code_digest(notebook))
 
 
 def _equivalent(
@@ -71,6 +72,8 @@ def _equivalent(
 ) -> list[str]:
     """Returns for each mutant the rule by which it does the same as before, or nothing."""
     rules = ["" if o.killed else c.rule for (_, c), o in zip(chosen, outcomes, strict=True)]
+    if torch.cuda.is_available():
+        rules = ["" if rule == equivalent.CPU else rule for rule in rules]
     probed = [i for i, o in enumerate(outcomes) if not o.killed and chosen[i][1].probe]
     probes = [(chosen[i][0], chosen[i][1].probe) for i in probed]
     found = run_mutants(notebook, probes, LIMIT) if probes else []
@@ -100,12 +103,13 @@ def mutate_helpers(name: str, seed: int, count: int) -> dict:
     with ThreadPoolExecutor(os.cpu_count() or 1) as workers:
         outcomes = list(workers.map(attempt, chosen))
     names = [f"line {change.line}: {change.what}" for change in chosen]
-    return _entry(names, outcomes, seed, started, [""] * len(names))
+    return _entry(names, outcomes, seed, started, [""] * len(names), notebooks.digest(source))
 
 
 def _entry(
-    names: list[str], outcomes: list[Outcome], seed: int, started: float, rules: list[str]
-) -> dict:
+    names: list[str], outcomes: list[Outcome], seed: int, started: float, rules: list[str],
+    code: str,
+) -> dict:  # fmt: skip
     survivors, same = [], []
     for name, outcome, rule in zip(names, outcomes, rules, strict=True):
         if rule:
@@ -119,6 +123,7 @@ def _entry(
         "killed": len(names) - len(survivors) - len(same),
         "equivalent": same,
         "survivors": survivors,
+        "code": code,
         "seed": seed,
         "seconds": round(time.perf_counter() - started),
         "date": datetime.date.today().isoformat(),

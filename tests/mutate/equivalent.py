@@ -22,8 +22,6 @@ MODULES = {
     **{name: name for name in ("torch", "torchvision", "subprocess")},
     **{"plt": "matplotlib.pyplot", "np": "numpy", "F": "torch.nn.functional", "nn": "torch.nn"},
 }
-KEYWORDS = {"check": GUARD, "strict": GUARD, "help": HELP, "formatter_class": HELP}
-ON_CPU = {"device", "'cpu'", '"cpu"'}
 ORDERS = {ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge}
 NEIGHBOURS = {"lt": "le", "le": "lt", "gt": "ge", "ge": "gt"}
 
@@ -35,15 +33,14 @@ class MeetsBorder(Exception):
 def left_out(call: ast.Call, keyword: ast.keyword) -> str:
     """Returns the rule by which a call does the same without an argument, or nothing."""
     value = ast.unparse(keyword.value)
-    if _default(call, keyword):
-        return DEFAULT
-    if keyword.arg in ("device", "map_location") and value in ON_CPU:
-        return CPU
-    if keyword.arg in ("stdout", "stderr") and value.endswith("DEVNULL"):
-        return SILENCE
-    if KEYWORDS.get(keyword.arg) == GUARD and value != "True":
-        return ""
-    return KEYWORDS.get(keyword.arg, "")
+    rules = {
+        DEFAULT: _default(call, keyword),
+        CPU: keyword.arg in ("device", "map_location") and value in ("device", "'cpu'"),
+        GUARD: keyword.arg in ("check", "strict") and value == "True",
+        SILENCE: keyword.arg in ("stdout", "stderr") and value.endswith("DEVNULL"),
+        HELP: keyword.arg in ("help", "formatter_class"),
+    }
+    return next((rule for rule, holds in rules.items() if holds), "")
 
 
 def dropped(statement: ast.AST) -> str:

@@ -1,6 +1,7 @@
 """What is built: links, addresses, descriptions."""
 
 import html
+import json
 import re
 import shutil
 import tomllib
@@ -13,6 +14,7 @@ import sphobjinv
 import yaml
 from sphinx.errors import ExtensionError
 
+from book import notebooks as book_notebooks
 from tests import notebooks
 from tests.notebooks import ROOT, code_cells, read, tags
 from tests.site.conftest import FILES, IDS, PAGES, PATHS, SITE
@@ -304,3 +306,19 @@ def test_the_glossary_is_in_alphabetical_order():
     terms = re.findall(r"^(\w.*)\n  ", (ROOT / "book" / "glossary.md").read_text("utf-8"), re.M)
     assert len(terms) > 80
     assert terms == sorted(set(terms), key=str.lower)
+
+
+def test_what_went_unnoticed_stands_on_the_page(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "book" / "extensions")
+    version = import_module("generated_pages").version
+    record = json.loads((ROOT / "book" / "results" / "mutation.json").read_text(encoding="utf-8"))
+    page = html.unescape(text("book/how_to_use.html"))
+    for kind in ("chapters", "helpers"):
+        for name, entry in record[kind].items():
+            for survivor in entry["survivors"]:
+                assert (survivor["reason"] or "open") in page, (name, survivor)
+                assert survivor["change"].partition(": ")[2] in page, (name, survivor)
+    entry = record["helpers"]["losses"]
+    assert version("helpers", "losses", entry | {"code": "0"}) == " (an earlier version)"
+    digest = book_notebooks.code_digest(read(PATHS[0]))
+    assert version("chapters", IDS[0], {"code": digest}) == ""
