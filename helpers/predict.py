@@ -27,8 +27,8 @@ from helpers.networks import CLASSIFIERS, shipped
 from helpers.train import HELD_OUT
 
 SIDE = 28
-LIGHT = 127  # a ground above this is light; not one of the 8,500 training images has such a ground
-NOISE = 20  # what differs less from the ground is ground
+LIGHT = 127  # a background above this is light; none of the 8,500 training images has such a one
+NOISE = 20  # what differs less from the background belongs to it
 NEAREST = 100  # validation answers that a probability is compared with
 RARE = 0.02  # what fewer validation images show is not to be believed
 
@@ -219,15 +219,15 @@ def _eight_bits(image: Image.Image, path: Path) -> Image.Image:
 def as_input(image: Image.Image, invert: str = "auto", trim: bool = True) -> tuple[Tensor, list]:
     """Makes a picture like the images of Fashion-MNIST.
 
-    The ground is the median of the pixels on the border. A light ground means dark on light, and
-    the picture is turned into its negative. Then the ground becomes black, is trimmed, and the
+    The background is the median of the pixels on the border. A light one means dark on light, and
+    the picture is turned into its negative. Then the background becomes black, is trimmed, and the
     picture is centred in a square. A picture of 28 x 28 pixels is trimmed by nobody: it may be one
     of those images.
 
     Args:
         image: A picture of mode ``"L"``.
         invert: ``"yes"``, ``"no"``, or ``"auto"`` for the rule above.
-        trim: Whether to cut off the ground and to make it black.
+        trim: Whether to cut off the background and to make it black.
 
     Returns:
         uint8, shape (1, 1, 28, 28), and what was done.
@@ -236,17 +236,17 @@ def as_input(image: Image.Image, invert: str = "auto", trim: bool = True) -> tup
     x = np.asarray(image).astype(np.float64)
     edge = np.ones(x.shape, dtype=bool)
     edge[1:-1, 1:-1] = False
-    ground = np.median(x[edge])
-    if invert == "yes" or (invert == "auto" and ground > LIGHT):
-        x, ground = 255 - x, 255 - ground
+    background = np.median(x[edge])
+    if invert == "yes" or (invert == "auto" and background > LIGHT):
+        x, background = 255 - x, 255 - background
         done.append("taken for dark on light: turned into its negative")
     if trim and image.size != (SIDE, SIDE):
-        kept = np.abs(x - ground) > NOISE
+        kept = np.abs(x - background) > NOISE
         if kept.any():
             rows, columns = (np.flatnonzero(kept.any(axis=axis)) for axis in (1, 0))
             x = x[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-        if ground < 255:
-            x = (x - ground).clip(0) * (255 / (255 - ground))
+        if background < 255:
+            x = (x - background).clip(0) * (255 / (255 - background))
         done.append(f"trimmed to {x.shape[1]} x {x.shape[0]}")
     grey = Image.fromarray(x.clip(0, 255).round().astype(np.uint8))
     if grey.size != (SIDE, SIDE):
@@ -319,7 +319,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--invert", choices=["auto", "yes", "no"], default="auto",
         help="make a negative: the network knows light garments on black")  # fmt: skip
     add("--trim", action=argparse.BooleanOptionalAction, default=True,
-        help="cut off the ground and make it black")  # fmt: skip
+        help="cut off the background and make it black")  # fmt: skip
     add("--top", type=int, choices=range(1, 11), default=3, metavar="1..10",
         help="how many classes to name")  # fmt: skip
     return parser

@@ -2,6 +2,7 @@
 
 import math
 import re
+import shutil
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
@@ -430,6 +431,19 @@ def _require_runs(answer: Any) -> None:
             found.append(path)
         for path, epochs in zip(found, _RUNS, strict=True):
             _require_scalars(path, epochs)
+        _require_new_after_removal(answer, folder, found)
+
+
+def _require_new_after_removal(answer: Any, folder: Path, found: list[Path]) -> None:
+    """Removes the first run: the number of folders is then that of a run that still stands."""
+    shutil.rmtree(found[0])
+    before = _runs_below(folder)
+    path = _path_of_run(call(answer, folder, dict(_SETTINGS), iter(_RUNS[1])), folder)
+    require(
+        path not in before,
+        f"After an older run was deleted, a call wrote into {path.name!r}, a folder with a run: "
+        "how many folders there are is no new name.",
+    )
 
 
 def _next_name(runs: list[Path]) -> str:

@@ -391,8 +391,8 @@ def _require_directions(case: _Case, net: nn.Module) -> None:
             "that step t holds what was read from the end to t.",
         )
         for found, wanted, rule in (
-            (first, ahead, "The first half at step t should hang on the steps 0 to t"),
-            (second, back, "The second half at step t should hang on the steps from t to the end"),
+            (first, ahead, "The first half at step t should depend on the steps 0 to t"),
+            (second, back, "The second half at step t should depend on the steps t to the last"),
         ):
             if not found.equal(wanted):
                 raise Wrong(
@@ -404,8 +404,8 @@ def _require_directions(case: _Case, net: nn.Module) -> None:
 def _other_pair(seen: Tensor, right: Tensor) -> str:
     """Returns in words the first pair of steps that is not as it should be."""
     source, place = (seen != right).nonzero()[0].tolist()
-    hangs = "hangs" if seen[source, place] else "doesn't hang"
-    return f"step {place} {hangs} on step {source}"
+    depends = "depends" if seen[source, place] else "doesn't depend"
+    return f"step {place} {depends} on step {source}"
 
 
 def _require_no_padding(case: _Case, net: nn.Module, x: Tensor, y: Tensor) -> None:

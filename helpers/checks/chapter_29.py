@@ -142,7 +142,7 @@ def heun(answer: Any) -> str:
                 result,
                 _heun(field, z, steps),
                 what,
-                tolerance=1e-10,
+                tolerance=1e-6,  # times may come from a float32 tensor
                 typical=_other_walks(field, z, steps),
                 hint=f"{asked}asked for." if len(times) < 2 * steps else "",
                 dtype=torch.float64,

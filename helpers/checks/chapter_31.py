@@ -328,6 +328,13 @@ def _orders(answer: Any) -> None:
                 raise Wrong(f"Seed {seed} in epoch {epoch} has the order of seed {other} in epoch "
                             f"{then}. {hint}")  # fmt: skip
             seen[found] = (seed, epoch)
+    for epoch in range(100):
+        other, then = seen.get(tuple(order(0, epoch)), (0, epoch))
+        require(
+            other == 0,
+            f"Seed 0 in epoch {epoch} has the order of seed {other} in epoch {then}. One number "
+            "made of two must tell every pair of them apart.",
+        )
     sampler = call(answer, 40, 0, 1, 0)
     run(sampler.set_epoch, 3)
     run(sampler.set_epoch, 0)

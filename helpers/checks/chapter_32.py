@@ -366,7 +366,7 @@ def _misfolded(norm: nn.BatchNorm1d, linear: nn.Linear, x: Tensor) -> dict[str, 
 @exercise(
     "32.4",
     hints=(
-        "Which steps need the picture's own size, and which the 28 pixels? Where is the ground "
+        "Which steps need the picture's own size, and which the 28 pixels? Where is the background "
         "known: before or after the square is made?",
         'Image.alpha_composite puts an RGBA picture on a white one; convert("L"); the median of '
         "the first and last row and column; Image.eval for the negative; resize; paste in the "
@@ -379,10 +379,10 @@ def as_input(answer: Any) -> str:
     exact[0] = exact[-1] = exact[:, 0] = exact[:, -1] = 0
     plain = _picture(exact)
     _equal(answer, plain, exact, "a picture of 28 x 28 on black",
-           {"The picture is turned although its ground is dark.": 255 - exact,
+           {"The picture is turned although its background is dark.": 255 - exact,
             "Rows and columns are exchanged.": exact.T})  # fmt: skip
     _equal(answer, _picture(255 - exact), exact, "a picture of 28 x 28 on white",
-           {"The ground is light, and the picture is not turned.": 255 - exact})  # fmt: skip
+           {"The background is light, and the picture is not turned.": 255 - exact})  # fmt: skip
     busy = torch.full((28, 28), 200)
     busy[0] = busy[-1] = busy[:, 0] = busy[:, -1] = 30
     _equal(answer, _picture(busy), busy, "a light garment that fills all but a dark border",
@@ -397,7 +397,7 @@ def as_input(answer: Any) -> str:
     _kinds(answer, draw)
     _shapes(answer)
     _thin_border(answer)
-    return "python -m helpers.predict does this, and trims the ground as well."
+    return "python -m helpers.predict does this, and trims the background as well."
 
 
 def _borders(answer: Any) -> None:
@@ -405,8 +405,8 @@ def _borders(answer: Any) -> None:
     edge = torch.zeros(28, 28, dtype=torch.bool)
     edge[0] = edge[-1] = edge[:, 0] = edge[:, -1] = True
 
-    def framed(ground: int, *light: tuple[slice, slice]) -> Tensor:
-        values = torch.where(edge, ground, 60)
+    def framed(background: int, *light: tuple[slice, slice]) -> Tensor:
+        values = torch.where(edge, background, 60)
         for part in light:
             values[part] = 255
         return values
@@ -476,21 +476,21 @@ def _kinds(answer: Any, draw: Draw) -> None:
     ones = (shape > 100).long() * 255
     white = "White is 1 here, and 255 should be: convert the picture first."
     _equal(answer, _picture(ones).convert("1"), ones, 'a picture of mode "1"', {white: ones // 255})
-    # Black garment, transparent ground: on white it is dark on light, so it is turned.
+    # Black garment, transparent background: on white it is dark on light, so it is turned.
     alpha = torch.zeros(28, 28, 4, dtype=torch.uint8)
     alpha[4:24, 8:20, 3] = 255
     alpha[10:14, 8:20, 3] = 128
-    ground = torch.zeros(28, 28, dtype=torch.long)
-    ground[4:24, 8:20] = 255
-    ground[10:14, 8:20] = 128
+    garment = torch.zeros(28, 28, dtype=torch.long)
+    garment[4:24, 8:20] = 255
+    garment[10:14, 8:20] = 128
     found = _called(answer, Image.fromarray(alpha.numpy()), 'a picture of mode "RGBA"')
     hint = "Black on transparent came out black: put the picture on white before it becomes grey."
     require(found.max() > 0, hint)
     require(
-        not bool((found - (ground > 0) * 255).abs().amax() == 0),
+        not bool((found - (garment > 0) * 255).abs().amax() == 0),
         "What is half transparent came out as if it were not: mix it with white.",
     )
-    compare(found / 255, ground / 255, 'as_input(picture), for a picture of mode "RGBA",',
+    compare(found / 255, garment / 255, 'as_input(picture), for a picture of mode "RGBA",',
             tolerance=0.01)  # fmt: skip
     _transparent_colour(answer)
 
@@ -506,7 +506,7 @@ def _transparent_colour(answer: Any) -> None:
         answer,
         picture,
         (numbers > 0) * 165,
-        'a picture of mode "P" whose ground is transparent',
+        'a picture of mode "P" whose background is transparent',
         {
             "The transparent colour stayed black: a palette can have one, too, and "
             'convert("RGBA") knows it.': (numbers > 0) * 90

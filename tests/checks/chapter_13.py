@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 from torch.nn import functional as F
+from torchvision.transforms.v2.functional import rotate
 
 
 def two_masks(truth, predicted, label):
@@ -416,6 +417,22 @@ def only_the_masks(pictures, masks):
     return pictures, flips_each_pair(pictures, masks)[1]
 
 
+def turns_pictures_alone(pictures, masks):
+    pictures, masks = flips_each_pair(pictures, masks)
+    angles = torch.empty(len(pictures)).uniform_(-15, 15).tolist()
+    turned = [rotate(x, angle) for x, angle in zip(pictures, angles, strict=True)]
+    return torch.stack(turned), masks
+
+
+def forgets_some_masks(pictures, masks):
+    """Mirrors every picture, and all masks but the first."""
+    flip = torch.rand(len(pictures)) < 0.5
+    flip[0] = True
+    new = torch.where(flip.view(-1, 1, 1, 1), pictures.flip(3), pictures)
+    flip[0] = False
+    return new, torch.where(flip.view(-1, 1, 1), masks.flip(2), masks)
+
+
 def draws_twice(pictures, masks):
     return flips_each_pair(pictures, masks)[0], flips_each_pair(pictures, masks)[1]
 
@@ -499,6 +516,8 @@ WRONG = {
         (only_the_pictures, "do not fit the new pictures"),
         (only_the_masks, "do not fit the new pictures"),
         (draws_twice, "do not fit the new pictures"),
+        (turns_pictures_alone, "would fit better if they were turned"),
+        (forgets_some_masks, "and not all"),
         (rolls_one_pixel_less, "one pixel further right"),
         (only_brightness, "at least one change should move pixels"),
         (flips_all, "all changed alike"),

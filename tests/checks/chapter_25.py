@@ -6,6 +6,7 @@ import json
 import math
 import operator
 import os
+import re
 import tempfile
 import uuid
 from pathlib import Path
@@ -412,8 +413,12 @@ def in_a_new_folder(folder, settings, epochs):
     return path
 
 
+def int_at_the_end(path):
+    return int(re.findall(r"\d+$", path.name)[0])
+
+
 def numbered(folder, settings, epochs):
-    run = Path(folder) / f"run-{len(list(Path(folder).iterdir()))}"
+    run = Path(folder) / f"run-{1 + max(map(int_at_the_end, Path(folder).iterdir()), default=0)}"
     writer = SummaryWriter(run)
     writer.add_text("settings", "\n".join(f"{key}: {value}" for key, value in settings.items()))
     n = 0
@@ -464,6 +469,10 @@ def logged(place=a_new_folder, first=1, text=json.dumps, prefix="", result=lambd
         return result(path)
 
     return log_run
+
+
+def counted_folder(folder):
+    return Path(folder) / f"run-{len(list(Path(folder).iterdir()))}"
 
 
 def named_log(name, **options):
@@ -610,6 +619,10 @@ WRONG = {
         (
             named_log("counted", place=lambda folder: Path(folder) / f"run{next(COUNT)}"),
             "a folder with a run of an earlier session",
+        ),
+        (
+            named_log("by_their_number", place=counted_folder),
+            "After an older run was deleted",
         ),
         (silent_about_a_value_error, "did not arrive, here ValueError: let it pass"),
     ],

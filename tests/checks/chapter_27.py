@@ -553,9 +553,9 @@ WRONG = {
         (Builtin, "A layer with bidirectional=True does the work"),
         (Shortened, "is asked for. Two halves of hidden features"),
         (Summed, "is asked for. Two halves of hidden features"),
-        (NoMemory, "The first half at step t should hang on the steps 0 to t"),
+        (NoMemory, "The first half at step t should depend on the steps 0 to t"),
         (CutGraph, "The result has no graph"),
-        (BatchFirst, "The first half at step t should hang on the steps 0 to t"),
+        (BatchFirst, "The first half at step t should depend on the steps 0 to t"),
         (OfTheBatch, "is what the same module gives for the sequence alone"),
     ],
 }

@@ -305,6 +305,12 @@ class AddsUp(Strided):
         return torch.randperm(self.count, generator=generator).tolist()
 
 
+class FiftyEpochs(Strided):
+    def order(self):
+        generator = torch.Generator().manual_seed(self.seed * 50 + self.epoch)
+        return torch.randperm(self.count, generator=generator).tolist()
+
+
 class NoEpoch(Strided):
     def set_epoch(self, epoch):
         self.asked = epoch
@@ -416,6 +422,7 @@ WRONG = {
         (Repeats, "are given more than once"),
         (Drops, "no rank gives 1 of them"),
         (AddsUp, "Do not just add them up"),
+        (FiftyEpochs, "must tell every pair of them apart"),
         (NoEpoch, "Another epoch has another order"),
         (NoSeed, "Another seed has another order"),
         (Sorted, "the indices come sorted"),

@@ -637,7 +637,7 @@ WRONG = {
         (turns_after_scaling, "before the picture is scaled"),
         (by_the_shorter_side, "the shorter side became 28"),
         (never_turns, "the picture is not turned"),
-        (always_turns, "although its ground is dark"),
+        (always_turns, "although its background is dark"),
         (turns_by_the_mean, "The mean of the whole picture decides here"),
         (turns_by_the_corners, "The corners decide here"),
         (stretches, "both sides were made 28"),
