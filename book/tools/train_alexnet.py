@@ -2,7 +2,7 @@
 
 Usage: python book/tools/train_alexnet.py [--epochs 10] [--batch-size 256] [--images N] [--download]
 
-Chapter 11 shows the record. It takes a GPU; on a CPU, try it with --images 64 --epochs 1.
+It takes a GPU; on a CPU, try it with --images 64 --epochs 1.
 """
 
 import argparse
