@@ -211,6 +211,8 @@ def test_an_unknown_name_is_an_error_of_one_line(options, told):
     [
         ("torch.optim.Adam(p, lr=0.001)", "without lr=0.001", equivalent.DEFAULT),
         ("torch.optim.Adam(p, lr=0.002)", "without lr=0.002", ""),
+        ("torch.load(f, weights_only=True)", "without weights_only", equivalent.DEFAULT),
+        ("torch.load(f, weights_only=False)", "without weights_only", ""),
         ("F.dropout(x, training=1)", "without training=1", ""),
         ("Adam(p, lr=0.001)", "without lr=0.001", ""),
         ("torch.zeros(3, device=device)", "without device=device", equivalent.CPU),

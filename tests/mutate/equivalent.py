@@ -22,6 +22,8 @@ MODULES = {
     **{name: name for name in ("torch", "torchvision", "subprocess")},
     **{"plt": "matplotlib.pyplot", "np": "numpy", "F": "torch.nn.functional", "nn": "torch.nn"},
 }
+# Defaults that the signature does not tell: there it says None.
+MEANT = {("torch.load", "weights_only"): True}
 ORDERS = {ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge}
 NEIGHBOURS = {"lt": "le", "le": "lt", "gt": "ge", "ge": "gt"}
 
@@ -78,13 +80,15 @@ def compared(left: object, right: object, order: str) -> object:
 
 
 def _default(call: ast.Call, keyword: ast.keyword) -> bool:
-    function = _resolve(ast.unparse(call.func))
+    name = ast.unparse(call.func)
+    function = _resolve(name)
     try:
         parameter = inspect.signature(function).parameters.get(keyword.arg)
         value = ast.literal_eval(keyword.value)
     except (TypeError, ValueError):  # no such function, no signature; not a constant
         return False
     default = parameter.default if parameter else inspect.Parameter.empty
+    default = MEANT.get((name, keyword.arg), default)
     return type(default) is type(value) and default == value
 
 
