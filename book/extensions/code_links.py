@@ -9,7 +9,8 @@
 - It parses a page again for each example and each link, and a chapter's code again for each cell:
   half of a build's time. Here a cell is read once, and links are written into the page's text.
 - It looks every name of a changed chapter up anew, for which it imports PyTorch. Here the build
-  remembers what a name led to, as long as the packages and the helpers are the same.
+  remembers what a name led to, as long as the packages and the helpers are the same. It imports no
+  package to whose pages nothing could link.
 """
 
 import ast
@@ -41,6 +42,8 @@ TAG = re.compile(r"<[^>]+>")
 LINK = '<a class="sphinx-codeautolink-a" href="{address}"{title}>{text}</a>'
 logger = logging.getLogger(__name__)
 
+# Packages with pages to link to, and one whose classes have methods of PyTorch's.
+LINKED = ("torch", "torchvision", "helpers", "builtins", "torchmetrics")
 STUBS = {"_VariableFunctionsClass": "_VariableFunctions.pyi", "TensorBase": "__init__.pyi"}
 RETURN = re.compile(r"^ *def (\w+)\((?:[^()]|\([^()]*\))*\) -> ([^:]+):", re.M)
 
@@ -129,6 +132,8 @@ class Locations(dict):
         if name.resolved_location in inventory:
             return name.resolved_location
         components = " ".join(name.import_components)
+        if name.import_components[0] not in LINKED:
+            raise resolve.CouldNotResolve(f"{components} has no page to link to")
         if components not in self:
             try:
                 self[components] = original(name, inventory)

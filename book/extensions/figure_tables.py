@@ -14,9 +14,14 @@ from chapters import notebook, number
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
+from sphinx.writers.html5 import HTML5Translator
 
 MIME = "application/vnd.executed.figure+json"
 COLUMNS = ("panel", "kind", "name", "x", "y", "value")
+
+
+class figure_data(nodes.Element):
+    """A figure's data as HTML. Text or raw HTML would fill the search index with numbers."""
 
 
 class FigureTables(SphinxTransform):
@@ -42,7 +47,12 @@ class FigureTables(SphinxTransform):
             for bundle, data in zip(bundles, pictures, strict=True):
                 if MIME in data:
                     place = bundle.parent.index(bundle) + 1
-                    bundle.parent.insert(place, nodes.raw("", folded(data[MIME]), format="html"))
+                    bundle.parent.insert(place, figure_data(html=folded(data[MIME])))
+
+
+def write(translator: HTML5Translator, node: figure_data) -> None:
+    translator.body.append(node["html"])
+    raise nodes.SkipNode
 
 
 def folded(figure: Mapping[str, Any]) -> str:
@@ -95,6 +105,7 @@ def _values(artist: Mapping[str, Any]) -> Iterator[tuple[Any, Any, Any]]:
 
 
 def setup(app: Sphinx) -> dict:
+    app.add_node(figure_data, html=(write, None))
     app.add_transform(FigureTables)
     app.add_js_file("figure_tables.js", loading_method="defer")
     return {"parallel_read_safe": True, "version": "1"}

@@ -1,6 +1,7 @@
 """What the pages weigh, and that what was taken away from them was of no use."""
 
 import gzip
+import json
 import re
 from importlib import import_module
 
@@ -112,3 +113,11 @@ def test_a_formula_becomes_mathml_and_a_wrong_one_ends_the_build(extension):
     assert re.search(r"<msup><mi>d</mi><mn[^>]*>2</mn></msup>", mathml("d^2", False))
     with pytest.raises(ExtensionError, match=r"no MathML for the formula '\\\\frac\{1'"):
         mathml(r"\frac{1", True)
+
+
+@pytest.mark.slow
+def test_the_search_index_leaves_out_the_data_of_figures(site):
+    text = (SITE / "searchindex.js").read_text(encoding="utf-8")
+    terms = json.loads(text[text.index("(") + 1 : text.rindex(")")])["terms"]
+    numbers = [term for term in terms if re.fullmatch(r"[\d.]+", term)]
+    assert "broadcast" in terms and len(numbers) < len(terms) / 4
