@@ -27,7 +27,7 @@ from helpers.networks import CLASSIFIERS, shipped
 from helpers.train import HELD_OUT
 
 SIDE = 28
-LIGHT = 127  # a background above this is light; none of the 8,500 training images has such a one
+LIGHT = 127  # a background above this is light; none of the 8,500 training images has one
 NOISE = 20  # what differs less from the background belongs to it
 NEAREST = 100  # validation answers that a probability is compared with
 RARE = 0.02  # what fewer validation images show is not to be believed

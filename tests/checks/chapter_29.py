@@ -527,7 +527,7 @@ def straight_when_very_near(start, stop, count):
 
 RIGHT = {
     "29.1": [formula, by_variances, by_spreads, row_by_row],
-    "29.2": [two_looks, with_size, recursive, times_of_a_tensor],
+    "29.2": [two_looks, with_size, recursive],
     "29.3": [by_cdist, by_sorting, without_own, by_loop],
     "29.4": [in_plane, by_sines, by_rotation],
 }
@@ -552,6 +552,7 @@ WRONG = {
         (no_return, "Does it end with a return statement?"),
     ],
     "29.2": [
+        (times_of_a_tensor, "The times were rounded to float32"),
         (without_the_step_size, "The step size is missing"),
         (one_step_more, "asked for 8 times in 3 steps: twice per step is enough"),
         (the_end_again, "asked for 4 times in 3 steps: twice per step is asked for"),
