@@ -27,6 +27,7 @@ FACTS: dict[str, dict[float, str]] = {
         53.25: "a division",
         1500: "8,500 from 10,000",
         20_000: "what the exercise allows",
+        55_000: "60,000 without 5,000 for validation",
         2_000_000: "what the exercise allows",
     },
     "12_model_surgery": {5000: "500 times 10"},

@@ -92,7 +92,11 @@ def test_a_part_that_is_measured_again_leaves_the_others(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["quick"], "no part quick; there are: ladder, fast, good, variants, fit, gpu, gpu_steps"),
+        (
+            ["quick"],
+            "no part quick; there are: ladder, fast, good, variants, fit, gpu, gpu_preset, "
+            "gpu_steps",
+        ),
         (["gpu"], "part gpu: there is no CUDA device"),
         (["fit", "gpu_steps"], "part gpu_steps: there is no CUDA device"),
         (["--middle", "3", "--seeds", "2"], "--middle must be from 1 to --seeds, got 3"),
@@ -127,12 +131,14 @@ def test_the_parts_of_a_gpu_hold_what_was_measured_on_it(monkeypatch, tmp_path):
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "a GPU")
     monkeypatch.setattr(ladder, "preset", lambda name, seeds: {"seconds": [float(seeds)]})
     monkeypatch.setattr(ladder, "rates", lambda *where: asked.append(where) or {"as it is": 1})
+    monkeypatch.setattr(ladder, "kernels", lambda: {"float32": {"ms": 1.0}})
     monkeypatch.setattr(ladder, "asking", lambda: {"asked": 0.1, "there": 2.0})
     path = tmp_path / "speed.json"
-    ladder.measure(["gpu", "gpu_steps"], 3, 1, path=path)
-    presets, steps = json.loads(path.read_text()).values()
+    ladder.measure(["gpu", "gpu_preset", "gpu_steps"], 3, 1, path=path)
+    presets, own, steps = json.loads(path.read_text()).values()
     assert presets["device"] == steps["device"] == "a GPU"
     assert presets["fast"] == {"seconds": [3.0]} and presets["good"] == {"seconds": [1.0]}
+    assert own["device"] == "a GPU" and own["seconds"] == [3.0]
     assert asked == [("cuda", ladder.FAST["batch_size"]), ("cuda", 8192)]
     assert steps["asking"] == {"asked": 0.1, "there": 2.0}
 
@@ -143,6 +149,20 @@ def test_on_the_gpu_the_presets_are_as_accurate_and_asking_is_not_the_work(recor
     assert statistics.median(told["fast"]["test_accuracy"]) >= 0.9
     assert min(told["good"]["test_accuracy"]) >= 0.935
     assert steps["asking"]["there"] > 10 * steps["asking"]["asked"]
+
+
+def test_the_preset_for_a_gpu_reaches_94_percent(record):
+    told = record["gpu_preset"]
+    assert told["device"] != "CPU"
+    assert statistics.median(told["test_accuracy"]) >= 0.94
+
+
+def test_kernels_are_told_for_each_precision_and_memory_format():
+    found = ladder.kernels("cpu", batch=64, steps=1)
+    assert list(found) == ["float32, channels_last", "float32", "bfloat16, channels_last",
+                           "bfloat16"]  # fmt: skip
+    for told in found.values():
+        assert told["ms"] > 0 and 0 < told["longest"] <= 1 and told["kernel"]
 
 
 def test_variants_are_ratios_to_the_step_as_it_is(monkeypatch):

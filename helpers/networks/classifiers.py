@@ -160,12 +160,30 @@ def quick_net(
     return nn.Sequential(*layers)
 
 
+def _vgg_net() -> nn.Sequential:
+    """Two convolutions before each pooling, at the end the largest value of each channel.
+
+    It takes a GPU to train. Source: Simonyan and Zisserman, Very deep convolutional networks,
+    arXiv:1409.1556; with batch normalisation, and without its first two linear layers.
+    """
+    layers, channels = [], 1
+    for width in (64, 128, 256):
+        for _ in range(2):
+            layers += [nn.Conv2d(channels, width, 3, padding=1, bias=False)]
+            layers += [nn.BatchNorm2d(width), nn.ReLU()]
+            channels = width
+        layers += [nn.MaxPool2d(2)]
+    layers += [nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Dropout(0.3), nn.Linear(channels, 10)]
+    return nn.Sequential(*layers)
+
+
 CLASSIFIERS: dict[str, Callable[[], nn.Module]] = {
     "linear": lambda: nn.Sequential(nn.Flatten(), nn.Linear(784, 10)),
     "alexnet": SmallAlexNet,
     "convnet": conv_net,
     "quick": quick_net,
     "wide": lambda: quick_net((32, 64, 128), 256, 0.3),
+    "vgg": _vgg_net,
 }
 """The networks that ``helpers.train`` trains and ``helpers.predict`` asks, by their option's name.
 

@@ -8,11 +8,11 @@ Usage: python -m tests.benchmarks.ladder [PART ...] [--seeds 5] [--middle 2] [--
 
 The parts are ``ladder``, ``fast`` and ``good`` (the presets, as commands), ``variants`` (bfloat16
 and torch.compile) and ``fit`` (helpers.fit against a bare loop). All take about 40 minutes on two
-cores that do nothing else, and want the original files of Fashion-MNIST. Two more have to be named:
-``gpu``, the presets on a GPU, and ``gpu_steps``, its images per second and what asking it for work
-takes. The record is ``helpers/assets/speed.json``, which the chapter reads. Where the cores do
-other things as well, ``--clock processor`` counts the seconds that they worked for the ladder; the
-record says which.
+cores that do nothing else, and want the original files of Fashion-MNIST. Three more have to be
+named: ``gpu``, the same presets on a GPU; ``gpu_preset``, the one made for it; ``gpu_steps``, its
+images per second, its longest kernels and what asking it for work takes. The record is
+``helpers/assets/speed.json``, which the chapter reads. Where the cores do other things as well,
+``--clock processor`` counts the seconds that they worked for the ladder; the record says which.
 """
 
 import argparse
@@ -216,27 +216,78 @@ def preset(name: str, seeds: int) -> dict:
     return {name: [round(value, 4) for value in values] for name, values in found.items()}
 
 
+def _step(
+    images: Tensor, labels: Tensor, *, half: bool, compiled: str | None = None, last: bool = True
+) -> Callable[[], None]:
+    """Returns a function that takes one training step of ``quick_net``."""
+    device = images.device.type
+    model = quick_net().to(device)
+    if last:
+        model = model.to(memory_format=torch.channels_last)
+    optimizer = torch.optim.AdamW(model.parameters(), fused=True)
+    forward = torch.compile(model, mode=compiled) if compiled else model
+
+    def run() -> None:
+        with torch.autocast(device, dtype=torch.bfloat16, enabled=half):
+            loss = F.cross_entropy(forward(images), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    return run
+
+
+def kernels(device: str = "cuda", batch: int = 8192, steps: int = 5) -> dict[str, dict]:
+    """Returns what a step's time goes to, by precision and memory format.
+
+    ``ms`` is the time that the device works in a step, ``longest`` the share of the kernel (on a
+    CPU: the operation) that takes most of it.
+    """
+    images, labels = fashion_mnist("train")
+    images, labels = (images[:batch].float() / 255).to(device), labels[:batch].to(device)
+    activities = [torch.profiler.ProfilerActivity.CPU]
+    if device == "cuda":
+        activities.append(torch.profiler.ProfilerActivity.CUDA)
+    found = {}
+    for half in (False, True):
+        for last in (True, False):
+            run = _step(images, labels, half=half, last=last)
+            for _ in range(4):
+                run()
+            _wait(device)
+            with torch.profiler.profile(activities=activities) as profile:
+                for _ in range(steps):
+                    run()
+                _wait(device)
+            times = {}
+            for event in profile.key_averages():
+                if device == "cpu":
+                    times[event.key] = event.self_cpu_time_total
+                elif event.device_type == torch.autograd.DeviceType.CUDA:
+                    times[event.key] = event.self_device_time_total
+            whole, longest = sum(times.values()), max(times, key=times.get)
+            name = f"{'bfloat16' if half else 'float32'}{', channels_last' if last else ''}"
+            found[name] = {
+                "ms": round(whole / steps / 1000, 2),
+                "longest": round(times[longest] / whole, 2),
+                "kernel": longest[:60],
+            }
+    return found
+
+
 def rates(device: str = "cpu", batch: int = FAST["batch_size"]) -> dict[str, float | str]:
     """Returns images per second of the last rung's step as it is, in bfloat16 and compiled."""
     images, labels = fashion_mnist("train")
     images = (images[:batch].float() / 255).to(device)
     labels = labels[:batch].to(device)
 
-    def step(*, half: bool = False, compiled: bool = False) -> Callable[[], None]:
-        model = quick_net().to(device, memory_format=torch.channels_last)
-        optimizer = torch.optim.AdamW(model.parameters(), fused=True)
-        forward = torch.compile(model) if compiled else model
+    def step(*, half: bool = False, compiled: str | None = None) -> Callable[[], None]:
+        return _step(images, labels, half=half, compiled=compiled)
 
-        def run() -> None:
-            with torch.autocast(device, dtype=torch.bfloat16, enabled=half):
-                loss = F.cross_entropy(forward(images), labels)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-
-        return run
-
-    ways = {"as it is": step(), "bfloat16": step(half=True), "torch.compile": step(compiled=True)}
+    ways = {"as it is": step(), "bfloat16": step(half=True),
+            "torch.compile": step(compiled="default")}  # fmt: skip
+    if device == "cuda":
+        ways["reduce-overhead"] = step(compiled="reduce-overhead")
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     failed = {}
     for name, run in list(ways.items()):
@@ -289,6 +340,7 @@ def gpu_steps() -> dict:
     return {
         "images_per_second": {str(batch): rates("cuda", batch) for batch in batches},
         "asking": asking(),
+        "kernels": kernels(),
     }
 
 
@@ -346,6 +398,8 @@ def measure(
             keep(part, {"ratios": fit_against_bare()})
         elif part == "gpu":
             keep(part, {"fast": preset("fast", seeds), "good": preset("good", 1)})
+        elif part == "gpu_preset":
+            keep(part, preset("gpu", seeds))
         elif part == "gpu_steps":
             keep(part, gpu_steps())
         else:
@@ -353,7 +407,7 @@ def measure(
 
 
 PARTS = ["ladder", "fast", "good", "variants", "fit"]
-NAMED = ["gpu", "gpu_steps"]  # measured only where somebody asks for them
+NAMED = ["gpu", "gpu_preset", "gpu_steps"]  # measured only where somebody asks for them
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from helpers.networks import AlexNet, SmallAlexNet, plain_net, quick_net
+from helpers.networks import CLASSIFIERS, AlexNet, SmallAlexNet, plain_net, quick_net
 
 
 @pytest.mark.parametrize(("channels", "classes"), [(1, 10), (3, 4)])
@@ -40,3 +40,17 @@ def test_quick_net(widths):
     assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
     assert sum(isinstance(m, nn.MaxPool2d) for m in model) == len(widths)
     assert model[4 * len(widths)].weight.shape[:2] == (7, widths[-1])
+
+
+@pytest.mark.parametrize("name", sorted(CLASSIFIERS))
+def test_every_classifier_gives_ten_logits_and_learns_in_all_its_parts(name):
+    model = CLASSIFIERS[name]()
+    logits = model(torch.randn(3, 1, 28, 28))
+    assert tuple(logits.shape) == (3, 10)
+    logits.sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+
+
+def test_vgg_has_two_convolutions_before_each_pooling():
+    kinds = [type(m) for m in CLASSIFIERS["vgg"]() if isinstance(m, nn.Conv2d | nn.MaxPool2d)]
+    assert kinds == [nn.Conv2d, nn.Conv2d, nn.MaxPool2d] * 3

@@ -381,7 +381,7 @@ def test_a_checkpoint_of_something_else_is_refused(trained, tmp_path, capsys):
     def say(path):
         return refused(capsys, picture, "--checkpoint", path)
 
-    known = "it must be of helpers.train: linear, alexnet, convnet, quick, wide"
+    known = "it must be of helpers.train: linear, alexnet, convnet, quick, wide, vgg"
     assert say(tmp_path / "no.pt").endswith(f"there is no checkpoint {tmp_path / 'no.pt'}")
     assert say(tmp_path) == f"--checkpoint {tmp_path} is a folder; name the checkpoint.pt in it"
     assert "is not a checkpoint, or only a part of one" in say(picture)

@@ -96,7 +96,7 @@ def test_a_preset_trains_and_tells_its_settings(tmp_path):
     assert "full" not in result["settings"] and "test_accuracy" not in result
 
 
-@pytest.mark.parametrize("model", ["quick", "wide"])
+@pytest.mark.parametrize("model", ["quick", "wide", "vgg"])
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
 def test_new_networks_run_with_each_optimizer(tmp_path, model, optimizer):
     words = ["--model", model, "--optimizer", optimizer, "--fused", "--channels-last"]
