@@ -42,8 +42,8 @@ TAG = re.compile(r"<[^>]+>")
 LINK = '<a class="sphinx-codeautolink-a" href="{address}"{title}>{text}</a>'
 logger = logging.getLogger(__name__)
 
-# Packages with pages to link to, and one whose classes have methods of PyTorch's.
-LINKED = ("torch", "torchvision", "helpers", "builtins", "torchmetrics")
+# Packages with pages to link to.
+LINKED = ("torch", "torchvision", "helpers", "builtins")
 STUBS = {"_VariableFunctionsClass": "_VariableFunctions.pyi", "TensorBase": "__init__.pyi"}
 RETURN = re.compile(r"^ *def (\w+)\((?:[^()]|\([^()]*\))*\) -> ([^:]+):", re.M)
 

@@ -100,6 +100,7 @@ def pages_to_write(app: Sphinx, env, added: set[str], changed: set[str], removed
 def setup(app: Sphinx) -> dict:
     app.add_directive("explorer", Explorer)
     app.connect("env-get-outdated", pages_to_write)
-    app.connect("env-before-read-docs", lambda app, env, names: copy_scripts(app))
+    # Before pictures are waited for: what PyTorch computes here, it computes beside their packing.
+    app.connect("env-check-consistency", lambda app, env: copy_scripts(app), priority=400)
     app.connect("html-page-context", load_scripts)
     return {"parallel_read_safe": True, "parallel_write_safe": True, "version": "1"}

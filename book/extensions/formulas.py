@@ -58,7 +58,15 @@ def visit_block(self, node: nodes.math_block) -> None:
     raise nodes.SkipNode
 
 
+def render(app: Sphinx, doctree: nodes.document, name: str) -> None:
+    """Renders a page's formulas before it is written: processes that write have no V8."""
+    for kind in (nodes.math, nodes.math_block):
+        for node in doctree.findall(kind):
+            mathml(node.astext(), kind is nodes.math_block)
+
+
 def setup(app: Sphinx) -> dict:
     app.add_html_math_renderer("mathml", (visit_inline, None), (visit_block, None))
     app.config.html_math_renderer = "mathml"
+    app.connect("doctree-resolved", render)
     return {"parallel_read_safe": True, "parallel_write_safe": True, "version": "1"}
