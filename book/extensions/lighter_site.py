@@ -32,11 +32,11 @@ FORMULA = re.compile(r"<math.*?</math>", re.S)
 PLAIN_TOKEN = re.compile(r'<span class="(?:n|nn|nx|p|o|w|pm)">([^<]*)</span>')
 EMPTY = re.compile(r"<span></span>")
 ELEMENT = re.compile(r"<[a-z]")
-# What a page that is still too large does without: the colour of numbers, constants and braces in
-# code, an element for each word of inline code, a link from each variable to the page of
+# What a page that is still too large does without: the colour of numbers, constants, braces and
+# self in code, an element for each word of inline code, a link from each variable to the page of
 # torch.Tensor, and the third level of the contents for print.
 LARGEST = 3_900  # of at most 4,000; scripts add some
-MORE_TOKENS = re.compile(r'<span class="(?:mi|mf|si|sa|kc|ow|pre)">([^<]*)</span>')
+MORE_TOKENS = re.compile(r'<span class="(?:mi|mf|si|sa|kc|ow|bp|fm|pre)">([^<]*)</span>')
 VARIABLE = re.compile(
     r'<a class="sphinx-codeautolink-a" href="[^"]*tensors.html#torch.Tensor"[^>]*>([^<]*)</a>'
 )
