@@ -47,8 +47,9 @@ class ThriftyBridge(PygmentsBridge):
 
 def write_in_parallel(app: Sphinx, env: BuildEnvironment) -> None:
     # The process that started resolves the pages for the others, so it is not counted.
-    if sys.platform == "linux" and os.cpu_count() > 1:
-        app.parallel = os.cpu_count() + 1
+    cores = os.cpu_count() or 1
+    if sys.platform == "linux" and cores > 1:
+        app.parallel = cores + 1
 
 
 def setup(app: Sphinx) -> dict:

@@ -28,6 +28,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -217,7 +218,12 @@ def preset(name: str, seeds: int) -> dict:
 
 
 def _step(
-    images: Tensor, labels: Tensor, *, half: bool, compiled: str | None = None, last: bool = True
+    images: Tensor,
+    labels: Tensor,
+    *,
+    half: bool = False,
+    compiled: str | None = None,
+    last: bool = True,
 ) -> Callable[[], None]:
     """Returns a function that takes one training step of ``quick_net``."""
     device = images.device.type
@@ -281,9 +287,7 @@ def rates(device: str = "cpu", batch: int = FAST["batch_size"]) -> dict[str, flo
     images = (images[:batch].float() / 255).to(device)
     labels = labels[:batch].to(device)
 
-    def step(*, half: bool = False, compiled: str | None = None) -> Callable[[], None]:
-        return _step(images, labels, half=half, compiled=compiled)
-
+    step = partial(_step, images, labels)
     ways = {"as it is": step(), "bfloat16": step(half=True),
             "torch.compile": step(compiled="default")}  # fmt: skip
     if device == "cuda":
