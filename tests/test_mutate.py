@@ -68,11 +68,28 @@ def test_a_function_named_as_a_cosmetic_one_is_another():
     assert texts("show(x)\ny = 2") == {"without show(x)", "2 -> 3"}
 
 
+LINES = [f"value_{number} = {number} + {number}" for number in range(30)]
+
+
+def drawn(source: str, seed: int = 1) -> list[tuple[str, str]]:
+    found = changes(source)
+    return [(found[i].text, found[i].what) for i in mutate.sample(found, seed, 10)]
+
+
 def test_a_sample_is_the_same_for_the_same_seed():
-    mutants = list(range(100))
-    assert mutate.sample(mutants, 1, 10) == mutate.sample(mutants, 1, 10)
-    assert mutate.sample(mutants, 1, 10) != mutate.sample(mutants, 2, 10)
-    assert mutate.sample(mutants, 1, 1000) == mutants
+    source = "\n".join(LINES)
+    assert drawn(source) == drawn(source)
+    assert drawn(source) != drawn(source, seed=2)
+    found = changes(source)
+    assert mutate.sample(found, 1, 1000) == list(range(len(found)))
+
+
+def test_an_edit_leaves_the_changes_of_other_lines_in_the_sample():
+    before = drawn("\n".join(LINES))
+    after = drawn("\n".join(["print('new')", *LINES[:15], "", *LINES[15:]]))
+    assert len(set(before) & set(after)) >= 9
+    twice = drawn("\n".join(LINES * 2))
+    assert len(twice) == 10 and set(twice) != set(before)
 
 
 @pytest.fixture

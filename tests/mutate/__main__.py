@@ -11,11 +11,12 @@ by its own tests. Survivors are listed with their cell and change. The result go
 
 import argparse
 import datetime
+import hashlib
 import json
 import os
-import random
 import sys
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
@@ -49,16 +50,26 @@ def chapter_mutants(notebook: nbformat.NotebookNode) -> list[tuple[int, Change]]
     ]
 
 
-def sample(mutants: list, seed: int, count: int) -> list:
-    """Returns at most that many of the mutants, chosen by a seed, in order."""
-    chosen = random.Random(seed).sample(range(len(mutants)), min(count, len(mutants)))
-    return [mutants[index] for index in sorted(chosen)]
+def sample(found: list[Change], seed: int, count: int) -> list[int]:
+    """Returns the places of at most that many changes, chosen by a seed, in order.
+
+    Each change is drawn by its line and what becomes of it: an edit elsewhere leaves the others in
+    the sample, so that what survived is tried again after it was mended.
+    """
+    seen: Counter = Counter()
+    ranks = []
+    for change in found:
+        name = (change.text, change.what)
+        ranks.append(hashlib.sha256(repr((seed, *name, seen[name])).encode()).digest())
+        seen[name] += 1
+    return sorted(sorted(range(len(found)), key=ranks.__getitem__)[:count])
 
 
 def mutate_chapter(path: Path, seed: int, count: int) -> dict:
     """Tries mutants of one chapter; returns its entry of the record."""
     notebook = notebooks.read(path)
-    chosen = sample(chapter_mutants(notebook), seed, count)
+    found = chapter_mutants(notebook)
+    chosen = [found[i] for i in sample([change for _, change in found], seed, count)]
     started = time.perf_counter()
     mutants = [(number, change.source) for number, change in chosen]
     outcomes = run_mutants(notebook, mutants, LIMIT)
@@ -95,7 +106,8 @@ def mutate_helpers(name: str, seed: int, count: int) -> dict:
     def attempt(change: Change | None) -> Outcome:
         return run_tests(module, change.source if change else source, [str(tests)], LIMIT)
 
-    chosen = sample(changes(source), seed, count)
+    found = changes(source)
+    chosen = [found[i] for i in sample(found, seed, count)]
     started = time.perf_counter()
     untouched = attempt(None)
     if untouched.killed:

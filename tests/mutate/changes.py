@@ -8,7 +8,7 @@ in ``COSMETIC``, each with its reason.
 import ast
 import copy
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tests.mutate import equivalent
 
@@ -73,6 +73,7 @@ class Change:
         source: The whole changed code.
         rule: Why nothing can tell, if a rule of ``equivalent`` says so.
         probe: The code without the change, which raises ``MeetsBorder`` where the two differ.
+        text: The line as it was.
     """
 
     line: int
@@ -80,6 +81,7 @@ class Change:
     source: str
     rule: str = ""
     probe: str = ""
+    text: str = ""
 
 
 def changes(source: str) -> list[Change]:
@@ -92,8 +94,12 @@ def changes(source: str) -> list[Change]:
         SyntaxError: The code cannot be parsed.
     """
     tree = ast.parse(source)
-    nodes = list(_relevant(tree))
-    return [change for index in range(len(nodes)) for change in _of_node(tree, index)]
+    lines = ["", *source.splitlines()]
+    return [
+        replace(change, text=lines[change.line].strip())
+        for index in range(len(list(_relevant(tree))))
+        for change in _of_node(tree, index)
+    ]
 
 
 def _relevant(tree: ast.AST) -> Iterator[ast.AST]:
