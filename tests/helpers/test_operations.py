@@ -28,6 +28,13 @@ def test_conv2d_equals_pytorchs(seed):
         assert torch.allclose(found, expected, atol=1e-10), options
 
 
+def test_conv2d_without_options_has_pytorchs_defaults():
+    x, weight = torch.randn(2, 3, 7, 8).double(), torch.randn(4, 3, 2, 3).double()
+    expected = F.conv2d(x, weight)
+    found = operations.conv2d(x, weight)
+    assert found.shape == expected.shape and torch.allclose(found, expected, atol=1e-10)
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_corr2d_equals_pytorchs(seed):
     draw = random.Random(seed).randint

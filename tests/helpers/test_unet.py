@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from helpers.networks import UNet
+from helpers.networks.unet import Up
 
 
 @pytest.mark.parametrize("skip", [True, False])
@@ -19,6 +20,34 @@ def test_every_parameter_gets_a_gradient(widths):
     net = UNet(widths=widths)
     net(torch.randn(2, 1, 32, 32)).square().sum().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in net.parameters())
+
+
+def double(inputs, outputs):
+    """Parameters of two convolutions without a bias, each with batch normalisation."""
+    return 9 * (inputs + outputs) * outputs + 4 * outputs
+
+
+@pytest.mark.parametrize("skip", [True, False])
+def test_parameters_are_those_of_four_levels(skip):
+    downs = double(1, 8) + double(8, 16) + double(16, 24) + double(24, 32)
+    ups = sum(
+        4 * inputs * outputs + outputs + double((2 if skip else 1) * outputs, outputs)
+        for inputs, outputs in ((32, 24), (24, 16), (16, 8))
+    )
+    head = 8 * 2 + 2
+    found = sum(p.numel() for p in UNet(skip=skip).parameters())
+    assert found == downs + ups + head
+
+
+def test_skips_are_used_by_default():
+    for up in (Up(4, 2), UNet().ups[0]):
+        x, kept = torch.randn(1, up.up.in_channels, 3, 3), torch.zeros(1, up.up.out_channels, 7, 6)
+        with torch.no_grad():
+            assert not torch.equal(up.eval()(x, kept), up(x, kept + 1))
+
+
+def test_the_way_up_doubles_the_size():
+    assert tuple(Up(4, 2).up(torch.zeros(1, 4, 3, 5)).shape) == (1, 2, 6, 10)
 
 
 def test_without_skips_only_the_size_is_used():
