@@ -25,7 +25,6 @@ FACTS: dict[str, dict[float, str]] = {
     "11_alexnet": {
         55: "the maps of the paper's figure, and 1 + (227 - 11) / 4",
         53.25: "a division",
-        1500: "8,500 from 10,000",
         20_000: "what the exercise allows",
         55_000: "60,000 without 5,000 for validation",
         2_000_000: "what the exercise allows",
