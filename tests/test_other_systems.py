@@ -137,11 +137,12 @@ def test_a_notebooks_own_classes_are_read_without_workers_where_no_process_can_b
     # A started process imports the script, and shall not start others.
     (tmp_path / "chapter.py").write_text("\n\n".join(["import helpers", *chosen]), encoding="utf-8")
     main = "if __name__ == '__main__':\n    exec(open('chapter.py', encoding='utf-8').read())"
-    same, first, second, *seeded, numbers, shared = run(
+    same, first, second, *seeded, numbers, shared, alone = run(
         tmp_path, "if __name__ == '__main__':" + indent(ONLY_SPAWN, "    "), main
-    )[-7:]
+    )[-8:]
     assert same.endswith("pixels that differ: 0") and first != second and seeded[0] != seeded[1]
-    assert numbers == shared == "[0, 1, 2, 3, 4, 5]"
+    assert numbers == "2 batches: [0, 1, 2, 3, 4, 5]"
+    assert [shared, alone] == [f"{count} workers, {numbers}" for count in (2, 0)]
 
 
 NO_SIGKILL = """
