@@ -124,10 +124,15 @@ def test_conv_net_doubles_its_channels_twice(width):
     assert found == [width, 2 * width, 4 * width]
 
 
-@pytest.mark.parametrize("make", [*CLASSIFIERS.values(), UNet])
+@pytest.mark.parametrize(
+    "make", [UNet, *(CLASSIFIERS[name] for name in ("convnet", "quick", "wide", "vgg"))]
+)
 def test_no_convolution_has_a_bias_that_batch_normalisation_would_take_away(make):
-    rows = [m for m in make().modules() if isinstance(m, nn.Sequential)]
-    pairs = [pair for row in rows for pair in pairwise(
-        [m for m in row if isinstance(m, nn.Conv2d | nn.BatchNorm2d)])]  # fmt: skip
-    assert all(a.bias is None for a, b in pairs
-               if isinstance(a, nn.Conv2d) and isinstance(b, nn.BatchNorm2d))  # fmt: skip
+    before = [
+        first
+        for row in make().modules()
+        if isinstance(row, nn.Sequential)
+        for first, second in pairwise(m for m in row if isinstance(m, nn.Conv2d | nn.BatchNorm2d))
+        if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d)
+    ]
+    assert before and all(layer.bias is None for layer in before)
