@@ -121,6 +121,16 @@ def test_full_reads_all_images_of_a_folder(tmp_path, monkeypatch):
     assert np.array_equal(labels.numpy(), arrays["test"][1])
 
 
+@pytest.mark.parametrize(("split", "prefix", "count"), [
+    ("train", "train", 60_000), ("test", "t10k", 10_000),
+])  # fmt: skip
+def test_full_has_as_many_images_as_the_original(tmp_path, split, prefix, count):
+    images, labels = np.zeros((count, 28, 28), np.uint8), np.zeros(count, np.uint8)
+    (tmp_path / f"{prefix}-images-idx3-ubyte.gz").write_bytes(idx(images))
+    (tmp_path / f"{prefix}-labels-idx1-ubyte.gz").write_bytes(idx(labels))
+    assert len(data.fashion_mnist(split, full=True, root=tmp_path)[0]) == count
+
+
 def test_full_is_never_fetched_silently(tmp_path, monkeypatch):
     monkeypatch.setattr(fashion, "fetch", lambda *a, **k: pytest.fail("it went to the network"))
     with pytest.raises(FileNotFoundError, match=r"Pass download=True .* root=") as caught:

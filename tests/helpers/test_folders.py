@@ -15,7 +15,7 @@ from PIL import Image
 from torch.utils.data import DataLoader
 from torchvision.transforms import v2
 
-from helpers.data import ImageFiles, seeded, visible
+from helpers.data import CHANNELS, ImageFiles, seeded, visible
 from tests.notebooks import ROOT
 
 
@@ -195,6 +195,7 @@ def test_pictures_of_all_kinds_make_one_batch(tmp_path, mode, channels):
         write(tmp_path / "a" / f"{number:02}.png", kind)
     (batch, _), *more = DataLoader(ImageFiles(tmp_path, mode=mode), len(KINDS))
     assert batch.shape == (len(KINDS), channels, 6, 8) and batch.dtype == torch.uint8 and not more
+    assert CHANNELS[mode] == channels
 
 
 @pytest.mark.parametrize("damage", [b"", b"not a picture", "half", "bmp"])
@@ -266,6 +267,14 @@ def test_another_epoch_draws_other_numbers(clothes):
     assert len(first) == len(second) == 12 and not first & second
 
 
+def test_epochs_beyond_what_a_float_counts_are_told_apart(clothes):
+    data = ImageFiles(clothes, draw)
+    data.set_epoch(2**24)
+    before = data[0][0]
+    data.set_epoch(2**24 + 1)
+    assert not torch.equal(data[0][0], before)
+
+
 def test_workers_that_stay_see_the_new_epoch(clothes):
     data = ImageFiles(clothes, draw)
     kept = DataLoader(data, 3, num_workers=2, persistent_workers=True)
@@ -298,7 +307,8 @@ def test_a_started_process_draws_as_a_forked_one(clothes):
 
 
 def test_a_draw_follows_from_seed_epoch_and_index(clothes):
-    data, same, other = (ImageFiles(clothes, draw, seed=seed) for seed in (0, 0, 1))
+    data, same = ImageFiles(clothes, draw), ImageFiles(clothes, draw, seed=0)
+    other = ImageFiles(clothes, draw, seed=1)
     assert torch.equal(data[3][0], same[3][0]) and torch.equal(data[3][0], data[-9][0])
     assert torch.equal(data[torch.tensor(3)][0], data[3][0])
     seen = [data[index][0][:3] for index in range(12)] + [other[3][0][:3]]

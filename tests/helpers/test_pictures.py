@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from helpers import data
+from helpers.data import pictures
 
 
 @pytest.mark.parametrize("name", data.PHOTOS)
@@ -58,8 +59,51 @@ def test_composites_are_repeatable_and_differ_by_seed_and_split():
     assert not torch.equal(first[0], data.composites(5, seed=1, split="test")[0])
 
 
+def test_a_mask_is_where_the_garment_is_lighter_than_the_ground(monkeypatch):
+    grey = torch.zeros(1, 1, 28, 28, dtype=torch.uint8)
+    grey[0, 0, 10, :3] = torch.tensor([20, 21, 255], dtype=torch.uint8)
+    monkeypatch.setattr(pictures, "fashion_mnist", lambda split: (grey, None))
+    _, masks = data.composites(1, seed=0, size=28, garments=1)
+    assert masks.nonzero().tolist() == [[0, 10, 1], [0, 10, 2]]
+
+
+def test_composites_are_of_48_pixels_with_two_garments_for_training_unless_told():
+    made = data.composites(2, seed=1)
+    told = data.composites(2, seed=1, split="train", size=48, garments=2)
+    assert all(torch.equal(a, b) for a, b in zip(made, told, strict=True))
+
+
+@pytest.mark.parametrize("size", [28, 128])
+def test_composites_may_have_the_smallest_and_the_largest_size(size):
+    images, masks = data.composites(1, seed=0, size=size, garments=1)
+    assert images.shape == (1, 1, size, size) and masks.any()
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_composites_reach_every_place_of_their_texture_and_no_other(monkeypatch, split):
+    """The textures are ramps, so that a picture's grey tells where it was cut out."""
+    ramp = torch.arange(512) // 2
+    sides = [ramp.expand(1, 512, 512), ramp[:, None].expand(1, 512, 512)]
+    no_garment = torch.zeros(1, 1, 28, 28, dtype=torch.uint8)
+    monkeypatch.setattr(pictures, "fashion_mnist", lambda split: (no_garment, None))
+    first, last = (0, 383) if split == "train" else (384, 511)
+    for side, (low, high) in zip(sides, [(first, last), (0, 511)], strict=True):
+        monkeypatch.setattr(pictures, "photo", lambda name, side=side: side.to(torch.uint8))
+        images, _ = data.composites(6000, seed=0, size=28, split=split)
+        greys = (images * 255).round()
+        assert (greys.min(), greys.max()) == (low // 2, high // 2)
+
+
+def test_garments_reach_every_corner_of_the_picture(monkeypatch):
+    white = torch.full((1, 1, 28, 28), 255, dtype=torch.uint8)
+    monkeypatch.setattr(pictures, "fashion_mnist", lambda split: (white, None))
+    _, masks = data.composites(200, seed=0, size=32, garments=1)
+    assert (masks.sum(dim=(1, 2)) == 28 * 28).all()
+    assert masks.any(dim=0).all()
+
+
 @pytest.mark.parametrize("options", [
-    {"count": 0}, {"count": 1, "garments": 0}, {"count": 1, "size": 27}, {"count": 1, "size": 200},
+    {"count": 0}, {"count": 1, "garments": 0}, {"count": 1, "size": 27}, {"count": 1, "size": 129},
     {"count": 1, "split": "val"},
 ])  # fmt: skip
 def test_composites_name_what_is_out_of_range(options):
