@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -400,6 +401,8 @@ class _Witness(nn.Module):
         self.data = val_x.clone(), val_y.clone()
         self.learnt, self.seen = 0, 0  # samples of the training and of the validation set
         self.hits: list[Tensor] = []
+        self.before: list[int] = []  # for each validation sample, how many had been learnt
+        self.rows: set[tuple[float, ...]] = set()  # the different training samples
         self.wrong = dict.fromkeys(("recorded", "noisy", "quiet"), False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -408,11 +411,13 @@ class _Witness(nn.Module):
         training = any(m.training for m in self.modules())
         if same.any():
             self.seen += len(x)
+            self.before += [self.learnt] * len(x)
             self.hits.append(logits.detach().cpu().argmax(1) == self.data[1][same.long().argmax(1)])
             self.wrong["recorded"] |= torch.is_grad_enabled()
             self.wrong["noisy"] |= training
         elif torch.is_grad_enabled():
             self.learnt += len(x)
+            self.rows.update(map(tuple, x.detach().cpu().tolist()))
             self.wrong["quiet"] |= not all(m.training for m in self.modules())
         return logits
 
@@ -425,6 +430,11 @@ def _require_order(model: _Witness, epochs: int, sizes: tuple[int, int]) -> None
         f"gradients, and {epochs} passes over train_loader have {epochs * sizes[0]}.",
     )
     require(
+        len(model.rows) >= sizes[0],
+        f"Only {len(model.rows)} different training samples were learnt, and train_loader has "
+        f"{sizes[0]}: go through all its batches in each epoch.",
+    )
+    require(
         not model.wrong["quiet"],
         "The model learnt in evaluation mode, at least for a part of the time: call model.train() "
         "at the beginning of each epoch.",
@@ -434,6 +444,13 @@ def _require_order(model: _Witness, epochs: int, sizes: tuple[int, int]) -> None
         f"In {epochs} epochs, {model.seen} validation samples went through the model, and "
         f"{epochs} passes over val_loader have {epochs * sizes[1]}.",
     )
+    if len(model.before) == epochs * sizes[1]:
+        starts = [0, *model.before[:: sizes[1]]]
+        require(
+            all(after - before >= sizes[0] for before, after in pairwise(starts)),
+            "Between two passes over val_loader there is no whole pass over train_loader: validate "
+            "after each epoch.",
+        )
     require(
         not model.wrong["noisy"],
         "The model was in training mode while it was validated: call model.eval() first.",

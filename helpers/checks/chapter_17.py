@@ -116,9 +116,8 @@ _RULES: dict[str, Rule] = {
     "alpha and 1 - alpha are exchanged: v keeps the share alpha of what it was.": _rule(
         mean=lambda v, g, a: (1 - a) * v + a * g**2
     ),
-    "v lacks 1 - alpha: v = alpha * v + (1 - alpha) * g².": _rule(
-        mean=lambda v, g, a: a * v + g**2
-    ),
+    "v lacks 1 - alpha, or is corrected for its start as Adam's is: v is as it comes from "
+    "alpha * v + (1 - alpha) * g².": _rule(mean=lambda v, g, a: a * v + g**2),
     "v is a mean of g, not of g².": _rule(mean=lambda v, g, a: a * v + (1 - a) * g.abs()),
     "The gradient was divided by v: divide by its root.": _rule(
         divided=lambda g, v, e: g / (v + e)
@@ -277,7 +276,7 @@ def sign_sgd(answer: Any) -> str:
         'The optimizer has no param_groups of its own: super().__init__(params, {"lr": lr}) makes '
         "them.",
     )
-    w.grad = torch.tensor([3.0, -0.1, 0.0])
+    w.grad = torch.tensor([3.0, -1e-9, 0.0])
     _compare_step(optimizer, w, 0.25, "with lr 0.25")
     require(
         torch.equal(b.detach(), torch.ones(2)),
@@ -310,6 +309,8 @@ def _compare_step(optimizer: optim.Optimizer, p: nn.Parameter, lr: float, where:
                 before + lr * gradient.sign()
             ),
             "The step is lr times the gradient: its sign alone counts.": before - lr * gradient,
+            "An element with a tiny gradient moved by less than lr: the sign of 1e-9 is 1, and "
+            "g / (|g| + eps) is not.": before - lr * gradient / (gradient.abs() + 1e-8),
             "An element whose gradient is 0 has moved: its sign is 0.": (
                 before - lr * torch.where(gradient >= 0, 1.0, -1.0)
             ),

@@ -166,7 +166,9 @@ def slider(answer: Any) -> str:
             1e-5,
             _slider_mistakes(values, weight),
         )
-    return "Now you know what the slider hides: it lags behind by about 1 / (1 - weight) steps."
+    return (
+        "Now you know what the slider hides: it lags behind by about weight / (1 - weight) steps."
+    )
 
 
 def _texts(values: list[float]) -> str:

@@ -577,6 +577,18 @@ def one_validation_batch(model, train_loader, val_loader, epochs):
     return with_adam(model, train_loader, [next(iter(val_loader))], epochs)
 
 
+def validates_at_the_end(model, train_loader, val_loader, epochs):
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    for _ in range(epochs):
+        an_epoch(model, train_loader, optimizer)
+    return [accuracy(model, val_loader) for _ in range(epochs)]
+
+
+def draws_batches(model, train_loader, val_loader, epochs):
+    drawn = [next(iter(train_loader)) for _ in train_loader]
+    return with_adam(model, drawn, val_loader, epochs)
+
+
 def thaws(model, *given):
     model.requires_grad_(True)
     return with_adam(model, *given)
@@ -610,6 +622,8 @@ WRONG = {
         (best_so_far, "After each epoch, count the hits"),
         (one_batch, "training samples went through"),
         (one_validation_batch, "validation samples went through"),
+        (validates_at_the_end, "validate after each epoch"),
+        (draws_batches, "different training samples"),
         (thaws, "A frozen parameter has changed"),
         (prints_only, "returned None"),
     ],

@@ -362,6 +362,14 @@ class PlainSGD(SignSGD):
                     p.sub_(group["lr"] * p.grad)
 
 
+class NearlySigns(SignSGD):
+    def move(self):
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is not None:
+                    p.sub_(group["lr"] * p.grad / (p.grad.abs() + 1e-8))
+
+
 class TwoSigns(SignSGD):
     def move(self):
         for group in self.param_groups:
@@ -705,6 +713,7 @@ WRONG = {
         (FirstGroupAlone, "The parameter did not move"),
         (Uphill, "against it"),
         (PlainSGD, "its sign alone counts"),
+        (NearlySigns, "the sign of 1e-9 is 1"),
         (TwoSigns, "An element whose gradient is 0 moved up"),
         (InPlaceSign, "changed or cleared a gradient"),
         (Clears, "changed or cleared a gradient"),
