@@ -8,13 +8,14 @@ something given is wrong; then nothing is named.
 """
 
 import argparse
+import os
 import struct
 import sys
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,7 +25,7 @@ from torch import Tensor, nn
 from helpers.checkpoints import load_checkpoint
 from helpers.data import FASHION_CLASSES, fashion_mnist
 from helpers.networks import CLASSIFIERS, shipped
-from helpers.train import HELD_OUT
+from helpers.train import HELD_OUT, OneLineParser
 
 SIDE = 28
 LIGHT = 127  # a background above this is light; none of the 8,500 training images has one
@@ -98,7 +99,7 @@ def load_network(path: Path | None = None) -> Network:
     """
     if path is None:
         return _shipped()
-    if path.is_dir():
+    if os.path.isdir(path):  # unlike Path.is_dir, for names of any length
         raise InputError(f"--checkpoint {path} is a folder; name the checkpoint.pt in it")
     try:
         saved = load_checkpoint(path)
@@ -106,7 +107,7 @@ def load_network(path: Path | None = None) -> Network:
         raise InputError(f"--checkpoint {path}: {error}") from None
     settings = saved.get("settings")
     name = settings.get("model") if isinstance(settings, dict) else None
-    if name not in CLASSIFIERS:
+    if not isinstance(name, str) or name not in CLASSIFIERS:
         given = "no network's name" if name is None else f"a network {name!r}"
         allowed = ", ".join(CLASSIFIERS)
         raise InputError(
@@ -150,7 +151,7 @@ def read_picture(path: Path) -> tuple[Image.Image, list[str]]:
     Raises:
         InputError: There is no such file, it is not a picture, or it is cut off.
     """
-    if path.is_dir():
+    if os.path.isdir(path):
         raise InputError(f"{path} is a folder; name a picture file")
     try:
         with warnings.catch_warnings():
@@ -299,16 +300,9 @@ def sentences(network: Network, picture: Tensor, top: int = 3) -> list[str]:
     return [named, f"do not believe it: {doubt}"]
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong on one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: error: {message}\n")
-
-
 def build_parser() -> argparse.ArgumentParser:
     """Returns the parser of ``python -m helpers.predict``."""
-    parser = _Parser(
+    parser = OneLineParser(
         prog="python -m helpers.predict",
         description="Name the garments in pictures. A network names one of ten, whatever it sees.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,

@@ -27,7 +27,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import nn, optim
@@ -60,6 +60,14 @@ PRESETS = {
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
+class OneLineParser(argparse.ArgumentParser):
+    """Says what is wrong on one line, without the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """Ends the process with status 2."""
+        self.exit(2, f"{self.prog}: error: {message}\n")
+
+
 def positive(kind: type) -> Any:
     """Returns a converter for argparse: text to a number above 0.
 
@@ -70,7 +78,7 @@ def positive(kind: type) -> Any:
     def convert(text: str) -> float:
         number = kind(text)
         if not 0 < number < math.inf:
-            raise argparse.ArgumentTypeError(f"must be above 0, got {text}")
+            raise argparse.ArgumentTypeError(f"must be above 0 and finite, got {text}")
         return number
 
     convert.__name__ = kind.__name__
@@ -174,7 +182,7 @@ _share.__name__ = "number"
 def _parser() -> argparse.ArgumentParser:
     """Returns the parser of the whole command: chapter 19's, with what chapter 30 adds."""
     first = build_parser()
-    parser = argparse.ArgumentParser(
+    parser = OneLineParser(
         prog=first.prog, description=first.description, formatter_class=first.formatter_class,
         parents=[first], conflict_handler="resolve")  # fmt: skip
     add = parser.add_argument
@@ -382,7 +390,12 @@ def _start(options: argparse.Namespace, ranks: Ranks) -> tuple[torch.device, dic
             if options.output.exists() and not options.output.is_dir():
                 raise ValueError(f"output must be a folder, {options.output} is a file")
             saved = _saved(options.output / "checkpoint.pt", options, restarts > 0)
-            options.output.mkdir(parents=True, exist_ok=True)
+            try:
+                options.output.mkdir(parents=True, exist_ok=True)
+            except NotADirectoryError:
+                raise ValueError(
+                    f"output must be a folder, a part of {options.output} is a file"
+                ) from None
     except (ValueError, OSError) as error:
         problem = str(error)
     for rank, text in enumerate(ranks.all(problem)):
@@ -451,16 +464,20 @@ def _run(options: argparse.Namespace, ranks: Ranks) -> int:
     most = len(images) - (FULL_HELD_OUT if options.full else HELD_OUT)
     if options.images > most:
         raise _Ended(f"--images must be at most {most}, got {options.images}", 2)
+    batches = math.ceil(options.images / options.batch_size)
+    if (
+        options.model in ("quick", "wide")
+        and options.images - (batches - 1) * options.batch_size == 1
+    ):
+        raise _Ended(
+            f"--batch-size {options.batch_size} leaves a last batch of one image of --images "
+            f"{options.images}, which has no variance for batch normalisation; change one of them",
+            2,
+        )
     device, saved = _start(options, ranks)
     images, labels = images.to(device).float().div_(255), labels.to(device)
     val_images, val_labels = images[most:], labels[most:]
     images, labels = images[: options.images], labels[: options.images]
-    batches = math.ceil(len(images) / options.batch_size)
-    if options.model in ("quick", "wide") and len(images) - (batches - 1) * options.batch_size == 1:
-        raise _Ended(
-            f"--batch-size {options.batch_size} leaves a last batch of one image, which has no "
-            f"variance for batch normalisation; take another size for --images {options.images}", 2
-        )  # fmt: skip
     model, optimizer, schedule = _build(options, options.epochs * batches, device)
     parts = {"model": model, "optimizer": optimizer, "schedule": schedule}
     path = options.output / "checkpoint.pt"

@@ -337,8 +337,9 @@ def test_definitions_equal_those_in_helpers(path):
 def test_what_is_shared_stands_in_a_chapter():
     """Later chapters import nothing that no chapter has shown."""
     shown = {name for path in PATHS for name in definitions(path)}
-    # A record with a table and a plot, and what the command does with its options: bookkeeping.
-    assert set(SHARED) - shown == {"History", "main"}
+    # A record with a table and a plot, what the command does with its options, and how it names a
+    # wrong one: bookkeeping.
+    assert set(SHARED) - shown == {"History", "main", "OneLineParser"}
 
 
 def test_the_address_and_the_version_stand_once():

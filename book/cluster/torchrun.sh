@@ -3,7 +3,7 @@
 #
 #   HEAD=10.0.0.1 NODES=2 GPUS=8 OUTPUT=/shared/run-1 RUN=run-1 bash torchrun.sh --batch-size 1024
 #
-# HEAD    address of one of the machines; the others must reach its port
+# HEAD    address of one of the machines; all must reach each other, on all ports
 # NODES   how many machines, or a range such as 1:2 that may shrink and grow
 # GPUS    processes per machine, one for each GPU
 # OUTPUT  folder for checkpoint and results; shared, if rank 0 may move

@@ -269,7 +269,10 @@ def kernels(device: str = "cuda", batch: int = 8192, steps: int = 5) -> dict[str
             for event in profile.key_averages():
                 if device == "cpu":
                     times[event.key] = event.self_cpu_time_total
-                elif event.device_type == torch.autograd.DeviceType.CUDA:
+                elif (
+                    event.device_type == torch.autograd.DeviceType.CUDA
+                    and not event.is_user_annotation  # a range such as Optimizer.step, no kernel
+                ):
                     times[event.key] = event.self_device_time_total
             whole, longest = sum(times.values()), max(times, key=times.get)
             name = f"{'bfloat16' if half else 'float32'}{', channels_last' if last else ''}"

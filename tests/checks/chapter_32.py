@@ -429,7 +429,8 @@ def by_hand(picture):
     white.paste(picture, mask=picture.getchannel("A"))
     x = np.array(white.convert("L")).astype(int)
     edge = list(x[0]) + list(x[-1]) + list(x[1:-1, 0]) + list(x[1:-1, -1])
-    if sorted(edge)[len(edge) // 2] > 127:
+    middle = sorted(edge)[(len(edge) - 1) // 2 : len(edge) // 2 + 1]
+    if sum(middle) > 127 * len(middle):
         x = 255 - x
     side = max(x.shape)
     rows, columns = (max(1, int(n * 28 / side + 0.5)) for n in x.shape)
@@ -439,6 +440,25 @@ def by_hand(picture):
     top, left = (29 - rows) // 2, (29 - columns) // 2
     pad = (left, 28 - columns - left, top, 28 - rows - top)
     return nn.functional.pad(x, pad).to(torch.uint8).view(1, 1, 28, 28)
+
+
+def _turns_above(picture, middle):
+    grey = _grey(picture)
+    x = np.asarray(grey)
+    edge = np.sort(np.concatenate([x[0], x[-1], x[1:-1, 0], x[1:-1, -1]]))
+    return _tensor(_square(ImageOps.invert(grey) if middle(edge) > 127 else grey))
+
+
+def by_the_lower_median(picture):
+    return _turns_above(picture, lambda edge: torch.from_numpy(edge).median().item())
+
+
+def by_the_upper_median(picture):
+    return _turns_above(picture, lambda edge: edge[len(edge) // 2])
+
+
+def rounds_the_median_down(picture):
+    return _turns_above(picture, lambda edge: int(np.median(edge)))
 
 
 def never_turns(picture):
@@ -636,6 +656,9 @@ WRONG = {
         (without_corners, "counts once, the corners too"),
         (turns_after_scaling, "before the picture is scaled"),
         (by_the_shorter_side, "the shorter side became 28"),
+        (by_the_lower_median, "the mean of the two in the middle"),
+        (by_the_upper_median, "the mean of the two in the middle"),
+        (rounds_the_median_down, "the mean of the two in the middle"),
         (never_turns, "the picture is not turned"),
         (always_turns, "although its background is dark"),
         (turns_by_the_mean, "The mean of the whole picture decides here"),

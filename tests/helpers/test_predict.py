@@ -367,6 +367,13 @@ def test_a_file_that_is_no_picture_is_refused_on_one_line(kind, words, tmp_path,
     assert refused(capsys, path).startswith(words.format(path))
 
 
+def test_a_name_that_no_system_allows_is_refused_on_one_line(tmp_path, capsys):
+    long = tmp_path / ("x" * 300)
+    assert "File name too long" in refused(capsys, long)
+    Image.fromarray(BOOT).save(tmp_path / "x.png")
+    assert "File name too long" in refused(capsys, tmp_path / "x.png", "--checkpoint", long)
+
+
 def test_one_wrong_picture_and_none_is_named(tmp_path, capsys):
     Image.fromarray(BOOT).save(tmp_path / "x.png")
     before = sorted(tmp_path.iterdir())
@@ -395,6 +402,8 @@ def test_a_checkpoint_of_something_else_is_refused(trained, tmp_path, capsys):
     assert say(other) == f"--checkpoint {other} holds no network's name; {known}"
     save_checkpoint(other, model=conv_net(), settings={"model": "resnet"})
     assert say(other) == f"--checkpoint {other} holds a network 'resnet'; {known}"
+    save_checkpoint(other, model=conv_net(), settings={"model": ["convnet"]})
+    assert say(other) == f"--checkpoint {other} holds a network ['convnet']; {known}"
     save_checkpoint(other, model=conv_net(width=8), settings={"model": "convnet"})
     assert say(other).startswith(f"--checkpoint {other} holds other weights than convnet has; ")
     save_checkpoint(other, settings={"model": "convnet"})

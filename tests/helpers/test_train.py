@@ -26,8 +26,8 @@ def test_the_command_line_wins_over_the_file_and_the_file_over_the_default(tmp_p
     ("arguments", "told"),
     [
         (["out", "--lr", "fast"], "argument --lr: invalid float value: 'fast'"),
-        (["out", "--lr", "-1"], "argument --lr: must be above 0, got -1"),
-        (["out", "--lr", "inf"], "argument --lr: must be above 0, got inf"),
+        (["out", "--lr", "-1"], "argument --lr: must be above 0 and finite, got -1"),
+        (["out", "--lr", "inf"], "argument --lr: must be above 0 and finite, got inf"),
         (["out", "--epochs", "1.5"], "argument --epochs: invalid int value: '1.5'"),
         (["out", "--model", "resnet"], "argument --model: invalid choice: 'resnet'"),
         (["out", "--rate", "1"], "unrecognized arguments: --rate"),
@@ -39,6 +39,21 @@ def test_a_wrong_argument_is_named(capsys, arguments, told):
     with pytest.raises(SystemExit) as caught:
         read_options(arguments)
     assert caught.value.code == 2
+    assert told in capsys.readouterr().err
+
+
+def test_a_wrong_argument_of_the_command_is_told_on_one_line(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["out", "--lr", "0"])
+    assert caught.value.code == 2
+    told = "python -m helpers.train: error: argument --lr: must be above 0 and finite, got 0\n"
+    assert capsys.readouterr().err == told
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert main([str(tmp_path / "file" / "out"), *SHORT]) == 2
+    told = f"output must be a folder, a part of {tmp_path / 'file' / 'out'} is a file"
     assert told in capsys.readouterr().err
 
 
@@ -60,9 +75,9 @@ def test_a_wrong_argument_is_named(capsys, arguments, told):
         ('{"lr": [0.1]}', "argument --lr: invalid float value: '[0.1]'"),
         ('{"model": {"name": "linear"}}', "argument --model: invalid choice"),
         ('{"epochs": 3.0}', "argument --epochs: invalid int value: '3.0'"),
-        ('{"lr": NaN}', "argument --lr: must be above 0, got nan"),
+        ('{"lr": NaN}', "argument --lr: must be above 0 and finite, got nan"),
         ('{"lr": "fast"}', "argument --lr: invalid float value: 'fast'"),
-        ('{"epochs": -3}', "argument --epochs: must be above 0, got -3"),
+        ('{"epochs": -3}', "argument --epochs: must be above 0 and finite, got -3"),
     ],
 )
 def test_a_wrong_config_file_is_named(capsys, tmp_path, text, told):

@@ -107,7 +107,7 @@ def test_a_last_batch_of_one_image_is_told_before_the_training(tmp_path, capsys)
     words = [str(tmp_path / "out"), "--model", "quick", "--images", "101", "--batch-size", "50"]
     assert main(words) == 2
     assert "--batch-size 50 leaves a last batch of one image" in capsys.readouterr().err
-    assert not (tmp_path / "out" / "result.json").exists()
+    assert not (tmp_path / "out").exists()
 
 
 def test_another_smoothing_does_not_go_on(tmp_path, capsys):
