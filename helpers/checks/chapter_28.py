@@ -338,7 +338,8 @@ def _clear_logits(
 
 def _judge_top_p(answer: Any, logits: Tensor, p: float, temperature: float) -> None:
     name = f"top_p(logits, {p}, {temperature}), for logits of shape {tuple(logits.shape)},"
-    expected = torch.tensor([_nucleus(row, p, temperature) for row in logits.tolist()])
+    rows = [_nucleus(row, p, temperature) for row in logits.tolist()]
+    expected = torch.tensor(rows, dtype=torch.float64)
     found = as_tensor(call(answer, logits, p, temperature), name, tuple(logits.shape))
     if logits.isinf().any():
         require(
@@ -351,6 +352,14 @@ def _judge_top_p(answer: Any, logits: Tensor, p: float, temperature: float) -> N
             f"{name} gives a symbol whose logit is -inf a probability above 0.",
         )
     compare(found, expected, name, 1e-5, _other_nuclei(logits, p, temperature), dtype=logits.dtype)
+    if logits.dtype == torch.float64:
+        compare(
+            found,
+            expected,
+            name,
+            1e-12,
+            hint="It was rounded to float32 on the way: stay in the dtype of the logits.",
+        )
     if p < 1:
         require(
             not found[expected == 0].any(),

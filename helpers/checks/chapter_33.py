@@ -455,6 +455,10 @@ _WHY = {
     "nn.Dropout": ("random", "In eval mode it does nothing: random is asked for in eval mode."),
     "F.dropout that ignores the mode": ("random", "Two calls differ in eval mode too."),
     "noise of 0.0001 in the outputs": ("random", "Any difference counts, small ones as well."),
+    "noise of 0.00001 in outputs near 10": (
+        "random",
+        "Any difference counts: torch.allclose passes over small ones.",
+    ),
     "a frozen layer": ("stuck", "A frozen parameter gets no gradient."),
     "a frozen bias": ("stuck", "A bias is a parameter too, and this one gets no gradient."),
     "probabilities and a frozen bias": ("all", "One patient may have several."),
@@ -539,6 +543,8 @@ def _patients(
     yield _Forward(dropped), x, y, {"random"}, "F.dropout that ignores the mode"
     noisy = _Forward(lambda m, z: z + 1e-4 * torch.rand_like(z))
     yield noisy, x, y, {"random"}, "noise of 0.0001 in the outputs"
+    faint = _Forward(lambda m, z: z + 10 + 1e-5 * torch.rand_like(z))
+    yield faint, x, y, {"random"}, "noise of 0.00001 in outputs near 10"
     regular = nn.Sequential(nn.Linear(3, 40), nn.Tanh(), nn.Dropout(0.2), nn.Linear(40, 3))
     yield regular, x, y, set(), "nn.Dropout"
     frozen = _Forward(same)

@@ -339,6 +339,10 @@ def softmax_of_the_zeros_too(logits, p, temperature):
     return _kept(logits, p, temperature).softmax(dim=1)
 
 
+def in_single_precision(logits, p, temperature):
+    return by_scatter(logits.float(), p, temperature).to(logits.dtype)
+
+
 def by_the_sum_of_all(logits, p, temperature):
     kept = _kept(logits, p, temperature)
     return kept / kept.sum()
@@ -521,6 +525,7 @@ WRONG = {
     "28.4": [
         (softmax_again, "through a softmax again"),
         (softmax_of_the_zeros_too, "and the zeros went through"),
+        (in_single_precision, "rounded to float32 on the way"),
         (by_the_sum_of_all, "by that of all rows"),
         (by_the_sum_of_the_column, "by that of its column"),
         (not_divided, "divide what is kept by its sum"),

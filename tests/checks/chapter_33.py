@@ -467,6 +467,11 @@ def nearly_the_same(model, inputs, targets):
     return not torch.allclose(model(inputs), model(inputs), atol=1e-2)
 
 
+def close_by_default(model, inputs, targets):
+    model.eval()
+    return not torch.allclose(model(inputs), model(inputs))
+
+
 def last_layer_is_wide_enough(model, inputs, targets):
     layer = [m for m in model.modules() if isinstance(m, nn.Linear)][-1]
     return bool(targets.min() < 0 or targets.max() >= layer.out_features)
@@ -769,6 +774,10 @@ WRONG = {
             "A probability may be 0",
         ),
         (with_another_test("nearly_the_same", "random", nearly_the_same), "Any difference counts"),
+        (
+            with_another_test("close_by_default", "random", close_by_default),
+            "torch.allclose passes over small ones",
+        ),
         (
             gradients_that("weights_alone", lambda m: [p for p in m.parameters() if p.ndim > 1]),
             "A bias is a parameter too, and this one gets no gradient",
