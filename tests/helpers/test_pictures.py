@@ -82,16 +82,17 @@ def test_composites_may_have_the_smallest_and_the_largest_size(size):
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_composites_reach_every_place_of_their_texture_and_no_other(monkeypatch, split):
     """The textures are ramps, so that a picture's grey tells where it was cut out."""
-    ramp = torch.arange(512) // 2
+    # Two columns have one grey; the border of the split must fall between two greys.
+    first, last = (0, 383) if split == "train" else (384, 511)
+    ramp = (torch.arange(512) - int(split == "test")).clamp(min=0) // 2
     sides = [ramp.expand(1, 512, 512), ramp[:, None].expand(1, 512, 512)]
     no_garment = torch.zeros(1, 1, 28, 28, dtype=torch.uint8)
     monkeypatch.setattr(pictures, "fashion_mnist", lambda split: (no_garment, None))
-    first, last = (0, 383) if split == "train" else (384, 511)
     for side, (low, high) in zip(sides, [(first, last), (0, 511)], strict=True):
         monkeypatch.setattr(pictures, "photo", lambda name, side=side: side.to(torch.uint8))
         images, _ = data.composites(6000, seed=0, size=28, split=split)
         greys = (images * 255).round()
-        assert (greys.min(), greys.max()) == (low // 2, high // 2)
+        assert (greys.min(), greys.max()) == (ramp[low], ramp[high])
 
 
 def test_garments_reach_every_corner_of_the_picture(monkeypatch):
