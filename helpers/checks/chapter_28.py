@@ -358,7 +358,8 @@ def _judge_top_p(answer: Any, logits: Tensor, p: float, temperature: float) -> N
             expected,
             name,
             1e-12,
-            hint="It was rounded to float32 on the way: stay in the dtype of the logits.",
+            hint="Nearly: it was rounded to float32 on the way, or something small was added. "
+            "Stay in the dtype of the logits.",
         )
     if p < 1:
         require(

@@ -387,9 +387,9 @@ def _grey(picture):
     return Image.alpha_composite(white, picture).convert("RGB").convert("L")
 
 
-def _ground(grey):
+def _ground(grey, middle=np.median):
     x = np.asarray(grey)
-    return np.median(np.concatenate([x[0], x[-1], x[1:-1, 0], x[1:-1, -1]]))
+    return middle(np.concatenate([x[0], x[-1], x[1:-1, 0], x[1:-1, -1]]))
 
 
 def _tensor(grey):
@@ -444,9 +444,7 @@ def by_hand(picture):
 
 def _turns_above(picture, middle):
     grey = _grey(picture)
-    x = np.asarray(grey)
-    edge = np.sort(np.concatenate([x[0], x[-1], x[1:-1, 0], x[1:-1, -1]]))
-    return _tensor(_square(ImageOps.invert(grey) if middle(edge) > 127 else grey))
+    return _tensor(_square(ImageOps.invert(grey) if _ground(grey, middle) > 127 else grey))
 
 
 def by_the_lower_median(picture):
@@ -454,7 +452,7 @@ def by_the_lower_median(picture):
 
 
 def by_the_upper_median(picture):
-    return _turns_above(picture, lambda edge: edge[len(edge) // 2])
+    return _turns_above(picture, lambda edge: np.sort(edge)[len(edge) // 2])
 
 
 def rounds_the_median_down(picture):
