@@ -65,7 +65,7 @@ lab: $(INSTALLED)  ## open the notebooks in JupyterLab
 execute: $(INSTALLED)  ## re-run all chapters, or CHAPTER=01, and store their outputs
 	$(BIN)/python book/tools/execute.py $(CHAPTER)
 
-chapter: $(INSTALLED)  ## NAME=27_quantization: start a chapter from the template
+chapter: $(INSTALLED)  ## NAME=34_quantization: start a chapter from the template
 	@$(BIN)/python book/tools/chapter.py "$(NAME)"
 
 repository: $(INSTALLED)  ## URL=https://github.com/you/name: set the repository's address

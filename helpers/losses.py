@@ -84,7 +84,8 @@ class FocalLoss(nn.Module):
     """Binary cross-entropy times (1 - p_t)^gamma, averaged over all elements.
 
     Args:
-        gamma: How much easy elements are turned down; 0 is plain cross-entropy.
+        gamma: How much easy elements are turned down; 0 is plain cross-entropy. Between 0 and 1 the
+            gradient is nan where an answer is perfect, since the slope is infinite there.
 
     Shape:
         Logits and masks (...), output ().

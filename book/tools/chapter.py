@@ -1,6 +1,6 @@
 """Starts a chapter from the template: notebook, checks and wrong answers, which pass the tests.
 
-Usage: python book/tools/chapter.py NAME    (such as 27_quantization)
+Usage: python book/tools/chapter.py NAME    (such as 34_quantization)
 """
 
 import argparse
@@ -48,7 +48,7 @@ def start(name: str, root: Path = ROOT) -> list[Path]:
     """
     if notebooks.number(name) is None:
         raise ValueError(
-            f"NAME must be two digits and lower-case words, such as 27_quantization; got {name!r}"
+            f"NAME must be two digits and lower-case words, such as 34_quantization; got {name!r}"
         )
     number, folder = name[:2], root / "notebooks"
     paths = {
@@ -76,7 +76,7 @@ def start(name: str, root: Path = ROOT) -> list[Path]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("name", help="such as 27_quantization")
+    parser.add_argument("name", help="such as 34_quantization")
     try:
         written = start(parser.parse_args().name)
     except ValueError as error:

@@ -46,7 +46,7 @@ def penalised_risk(answer: Any) -> str:
     draw = Draw(7)
     for rows, columns, dtype in SIZES:
         X, y, w = _problem(draw, rows, columns, dtype)
-        for strength in (0.0, 0.5, 3.0):
+        for strength in (0.0, 0.7, 3.0):
             errors = X @ w - y
             name = f"penalised_risk(w, X, y, {strength}), for X of shape {(rows, columns)},"
             result = as_tensor(call(answer, w, X, y, strength), name)

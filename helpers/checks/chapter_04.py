@@ -399,6 +399,13 @@ def balanced_batches(answer: Any) -> str:
             len(labels) < 20 or not _in_order(epochs[0], labels),
             f"{where} the positions of each class come in the order of the data: shuffle them.",
         )
+        for label, count in zip(names, sizes, strict=True):
+            own = [[i for batch in epoch for i in batch if labels[i] == label] for epoch in epochs]
+            require(
+                count < 10 or own[0] != own[1],
+                f"{where} the positions of class {label} come in the same order in two epochs: "
+                "shuffle every class anew.",
+            )
     return "Every batch has all classes, and no sample is left behind."
 
 

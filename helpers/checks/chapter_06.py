@@ -403,6 +403,13 @@ def random_crop(answer: Any) -> str:
         labels = torch.arange(20, 32)
         seen = Counter(_cut(answer, image, boxes, labels, size) for _ in range(CROPS))
         _require_even(seen, height - size + 1, width - size + 1, (height, width, size))
+    ends = sum(_cut(answer, image, boxes[:1], labels[:1], size)[0] != 1 for _ in range(600))
+    require(
+        ends > 350,  # 400 are expected, and 300 where a real number is rounded
+        f"Of 600 crops of size {size} from an image of {height} × {width} only {ends} begin at "
+        "the first or the last of three rows, and about 400 should: rounding makes both half as "
+        "likely.",
+    )
     runs = []
     for _ in range(2):
         torch.manual_seed(3)

@@ -167,7 +167,8 @@ def _compare_affine(result: Any, x: Tensor, a: Tensor, b: Tensor, name: str) -> 
 )
 def stack(answer: Any) -> str:
     draw = Draw(1)
-    for sizes, rows in (([6, 5, 4, 3], 7), ([4, 2], 1), ([3, 8, 3], 5), ([2, 3, 3, 3, 3, 1], 4)):
+    lists = [6, 5, 4, 3], [4, 2], [3, 8, 3], [2, 3, 3, 3, 3, 1], [3, 2, 3, 2]
+    for sizes, rows in zip(lists, (7, 1, 5, 4, 6), strict=True):
         given = list(sizes)
         module = as_module(call(as_class(answer, nn.Module, "nn.Module"), given), f"Stack({sizes})")
         if is_stub(type(module).forward):

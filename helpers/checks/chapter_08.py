@@ -347,7 +347,7 @@ def _require_reach(net: nn.Module, x: Tensor) -> None:
     with torch.no_grad():
         for parameter in awake.parameters():
             parameter.abs_().add_(0.01)
-    for module, picture in 3 * [(net, torch.randn_like)] + 3 * [(awake, torch.rand_like)]:
+    for module, picture in 12 * [(net, torch.randn_like)] + 3 * [(awake, torch.rand_like)]:
         image = picture(x).requires_grad_()
         output = call(module, image)[0, :, 25, 25]
         weights = torch.rand_like(output) + 0.5

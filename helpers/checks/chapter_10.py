@@ -193,6 +193,9 @@ def tied(answer: Any) -> str:
         require_gradients(
             result, expected, list(zip(labels, (weight, first, second), ours, strict=True)), named
         )
+        doubled = call(module.double(), x.double())
+        own = (p.detach().double() for p in (weight, first.reshape(-1), second.reshape(-1)))
+        _compare_tied(doubled, x.double(), *own, f"After double(), {named}")
     one, two = call(answer, 7, 3), call(answer, 7, 3)
     require(
         not {id(p) for p in one.parameters()} & {id(p) for p in two.parameters()},
@@ -467,6 +470,15 @@ def symmetric(answer: Any) -> str:
         found = call(layer.double(), torch.eye(n, dtype=torch.float64))
         found = as_tensor(found, f"Symmetric({n}) after double()", (n, n), dtype=torch.float64)
         _require_symmetric(found, n, "after double()")
+        with torch.no_grad():
+            for parameter in layer.parameters():
+                parameter.add_(1e-10)
+        moved = call(layer, torch.eye(n, dtype=torch.float64))
+        require(
+            not torch.equal(moved, found),
+            f"After double(), Symmetric({n}) still computes in float32: adding 1e-10 to its "
+            "parameters changes nothing.",
+        )
     return "One number in two places, for good."
 
 

@@ -462,6 +462,10 @@ def sorts_in_place(x, y):
     return least_squares(x, y)
 
 
+def half_the_penalty(w, X, y, strength):
+    return ((X @ w - y) ** 2).mean() + strength / 2 * (w**2).sum()
+
+
 RIGHT = {
     "03.1": [as_written, with_mse_loss, by_loops, one_element],
     "03.2": [by_formula, averaged_samples, gradient_by_loops, a_helper_called_grad],
@@ -478,6 +482,7 @@ WRONG = {
         (without_penalty, "The penalty is missing"),
         (absolute_weights, "absolute weights: square them"),
         (squared_sum, "square each, then add"),
+        (half_the_penalty, "Half of the penalty"),
         (subtracted, "The penalty is subtracted"),
         (strength_on_both, "only the penalty has it"),
         (root, "the root of the mean squared error"),

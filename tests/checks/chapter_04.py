@@ -1,5 +1,6 @@
 """Right and wrong answers to the exercises of chapter 04, and the hint that each must get."""
 
+import itertools
 import random
 from collections import defaultdict
 
@@ -557,6 +558,28 @@ class NoIter:
         return 3
 
 
+class RareInOneOrder:
+    """Shuffles the largest class, and goes round the others in the order of the data."""
+
+    def __init__(self, labels, per_class, seed):
+        self.places = [(labels == c).nonzero().flatten().tolist() for c in labels.unique()]
+        self.per_class = per_class
+        self.generator = torch.Generator().manual_seed(seed)
+
+    def __len__(self):
+        return max(len(own) for own in self.places) // self.per_class
+
+    def __iter__(self):
+        largest = max(self.places, key=len)
+        order = torch.randperm(len(largest), generator=self.generator).tolist()
+        sources = [
+            itertools.cycle([own[i] for i in order] if own is largest else own)
+            for own in self.places
+        ]
+        for _ in range(len(self)):
+            yield [next(source) for source in sources for _ in range(self.per_class)]
+
+
 RIGHT = {
     "04.1": [AsNeeded, AtOnce, PairsInAList, Inherits],
     "04.2": [new_zeros, pad_sequence, stacked],
@@ -634,6 +657,7 @@ WRONG = {
         (GlobalGenerator, "two samplers with the same seed give different epochs"),
         (SeedsEverything, "seeds PyTorch's global generator"),
         (NotShuffled, "two epochs have the same order"),
+        (RareInOneOrder, "come in the same order in two epochs"),
         (NotShuffledAtFirst, "come in the order of the data: shuffle them"),
         (SameSeedForAll, "another seed gives the same batches"),
         (Tensors, "should be a list"),

@@ -518,6 +518,16 @@ def only_the_crop(image, boxes, labels, size):
     return slices_and_clamp(image, boxes, labels, size)[0]
 
 
+def rounded(image, boxes, labels, size):
+    y = round(torch.rand(()).item() * (image.shape[1] - size))
+    x = round(torch.rand(()).item() * (image.shape[2] - size))
+    place = torch.tensor([x, y, x, y])
+    cut = (boxes - place).clamp(0, size)
+    area, left = ((b[:, 2] - b[:, 0]) * (b[:, 3] - b[:, 1]) for b in (boxes, cut))
+    keep = 4 * left >= area
+    return image[:, y : y + size, x : x + size].clone(), cut[keep], labels[keep]
+
+
 RIGHT = {
     "06.1": [Multiplies, LoopsOverFields, AModule, RandomApply, Inherits],
     "06.2": [columns_stacked, written_into_a_clone, signs_and_offset, by_rows],
@@ -582,6 +592,7 @@ WRONG = {
         (last_row_missing, "begins at row 4"),
         (one_draw_for_both, "draw the row and the column independently"),
         (in_the_middle, "should be equally likely"),
+        (rounded, "rounding makes both half as likely"),
         (often_in_the_corner, "begin at the same row"),
         (boxes_stay, "in the whole image: subtract left from x and top from y"),
         (boxes_stay_and_decide, "in the whole image: subtract left from x and top from y"),

@@ -580,6 +580,20 @@ class NoLayers(nn.Module):
         return torch.rand(len(x), 10) if self.training else torch.zeros(len(x), 10)
 
 
+class ReluByWidth(nn.Module):
+    def __init__(self, sizes):
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
+        self.last = sizes[-1]
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer(x)
+            if layer.out_features != self.last:
+                x = x.relu()
+        return x
+
+
 RIGHT = {
     "07.1": [TwoParameters, RowsOfOne, InADictionary, InheritsAffine],
     "07.2": [AModuleList, ASequential, IsASequential, LastOneFirst],
@@ -609,6 +623,7 @@ WRONG = {
         (PlainList, "use nn.ModuleList"),
         (ReluAtTheEnd, "after the last layer"),
         (NoRelu, "no ReLU between"),
+        (ReluByWidth, "no ReLU after the first layer"),
         (OnlyBeforeTheLast, "no ReLU after the first layer"),
         (ReluFirst, "before the first layer"),
         (ReluBeforeAllButTheLast, "The input itself goes through a ReLU"),

@@ -494,6 +494,30 @@ class PlainTable(ByIndex):
         self.spare = nn.Parameter(torch.zeros(n))
 
 
+class KeptTranspose(nn.Module):
+    def __init__(self, inputs, code):
+        super().__init__()
+        self.encoder = nn.Linear(inputs, code)
+        nn.init.zeros_(self.encoder.bias)
+        self.transposed = self.encoder.weight.T
+        self.bias = nn.Parameter(torch.zeros(inputs))
+
+    def forward(self, x):
+        return F.linear(self.encoder(x).relu(), self.transposed, self.bias)
+
+
+class InFloat(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.rows, self.columns = torch.tril_indices(n, n)
+        self.numbers = nn.Parameter(torch.randn(len(self.rows)))
+        self.n = n
+
+    def forward(self, x):
+        low = torch.zeros(self.n, self.n).index_put((self.rows, self.columns), self.numbers.float())
+        return x @ (low + low.tril(-1).T).to(x)
+
+
 RIGHT = {
     "10.1": [by_identity, parameters_as_keys, each_with_each],
     "10.2": [OneWeight, ALayerAndABias, RowsOfBiases],
@@ -520,6 +544,7 @@ WRONG = {
     ],
     "10.2": [
         (TwoWeights, "one weight, used twice"),
+        (KeptTranspose, "Double"),
         (NoRelu, "no ReLU between"),
         (ReluAtTheEnd, "a ReLU after decoding"),
         (OneBias, "and biases of 3 and 7 numbers are asked for"),
@@ -567,6 +592,7 @@ WRONG = {
         (WithActivation, "Is it linear"),
         (StartsAtZero, "start alike"),
         (KeptInFloat, "has dtype float32"),
+        (InFloat, "still computes in float32"),
         (WithoutGradient, "is something detached"),
         (PlainTable, "has 14 trainable numbers"),
     ],
