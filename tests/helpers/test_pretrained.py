@@ -35,6 +35,12 @@ def test_the_transform_is_that_of_the_training():
     torch.testing.assert_close(prepared, torch.ones(3, 224, 224))
 
 
+def test_a_picture_of_256_pixels_is_cropped_and_not_resized():
+    picture = torch.arange(256).repeat(3, 256, 1).to(torch.uint8)
+    prepared = pretrained.transform()(picture)
+    torch.testing.assert_close(128 * prepared + 127, picture[:, 16:240, 16:240].float())
+
+
 def test_torchvision_networks_say_what_they_take():
     assert pretrained.transform("resnet18").crop_size == [224]
 
