@@ -1,4 +1,4 @@
-"""Starts a chapter from the template: notebook, checks and wrong answers, which pass the tests.
+"""Starts a chapter from the template: notebook, checks, and answers to try them.
 
 Usage: python book/tools/chapter.py NAME    (such as 34_quantization)
 """
