@@ -70,9 +70,9 @@ class SmallAlexNet(nn.Module):
         self.features = nn.Sequential(
             nn.Conv2d(1, 16, 7, stride=2, padding=3),
             activation(),
+            nn.MaxPool2d(3, 2),
             nn.Conv2d(16, 32, 5, padding=2),
             activation(),
-            nn.MaxPool2d(3, 2),
             nn.Conv2d(32, 48, 3, padding=1),
             activation(),
             nn.Conv2d(48, 48, 3, padding=1),
