@@ -36,7 +36,7 @@ FACTS: dict[str, dict[float, str]] = {
     },
     "19_configuration": {1500: "what the command keeps back; 19 runs it and cannot see it"},
     "23_inspecting_models": {407: "the authors' own count, in millions"},
-    "24_saliency": {1000: "ImageNet's classes", 1280: "the channels of the network's last layer"},
+    "24_saliency": {1280: "the channels of the network's last layer"},
     "25_tensorboard": {
         1000: "TensorBoard's limit of scalars per tag",
         500: "its limit of histograms",
