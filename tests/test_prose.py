@@ -30,7 +30,7 @@ FACTS: dict[str, dict[float, str]] = {
         2_000_000: "what the exercise allows",
     },
     "12_model_surgery": {0.002: "a rate tried beforehand", 5000: "500 times 10"},
-    "13_unet": {0.006: "a rate tried beforehand", 0.024: "another"},
+    "13_unet": {0.024: "a rate tried beforehand"},
     "26_capstone": {
         95: "what 1.96 standard errors cover of a normal distribution",
     },
