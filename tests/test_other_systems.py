@@ -85,8 +85,10 @@ here = pathlib.Path.cwd()
 
 
 def test_a_run_goes_on_where_no_signal_can_be_sent(tmp_path):
-    chosen = cells("19", "import argparse\n", "def shell(", 'done = shell(str(here / "first")',
-                   "result = json.loads(", "import signal", "resumed = json.loads(")  # fmt: skip
+    chosen = cells("19", "import argparse\n", "import contextlib\n", "def shell(",
+                   'done = shell(str(here / "first")', "result = json.loads(",
+                   "from helpers.train import main", "import signal",
+                   "resumed = json.loads(")  # fmt: skip
     lines = run(tmp_path, NO_SIGNALS, *chosen)
     assert lines[-2].endswith("ended by force")
     assert lines[-1] == "equal to the unbroken run: True"
@@ -110,11 +112,10 @@ def test_peak_memory_is_read_where_there_is_no_proc(tmp_path, system):
     [cell] = cells("21", 'program = r"""')
     definitions: dict[str, str] = {}
     exec(cell, definitions)
-    program = definitions["program"].replace("60_000", "60").replace("sys.argv[1]", "'plain'")
-    # PyTorch is imported on the system that is there; then that one is left.
-    before, question, after = program.partition("status = Path")
+    program = definitions["program"].replace("20_000", "60").replace("print(peak())", "pass")
+    # PyTorch works on the system that is there; then that one is left.
     taken = NO_PROC + (ON_WINDOWS if system == "Windows" else "")
-    [line] = run(tmp_path, before, taken, question + after)
+    [line] = run(tmp_path, program, taken, "print(peak())")
     assert int(line) == 1234567 if system == "Windows" else int(line) > 0
 
 
@@ -157,9 +158,9 @@ del signal.SIGKILL
 def test_a_run_is_killed_where_there_is_no_sigkill(tmp_path):
     chosen = cells(
         "20", "import matplotlib.pyplot as plt", "def random_state(", "PLAIN = ", "def plain(",
-        "def save_checkpoint(", "def load_checkpoint(", "def command(", 'command("whole")',
-        "def write_carelessly(",
-        "script = ", 'for way in ("careless", "safe")',
+        "def save_checkpoint(", "def load_checkpoint(", "killed.kill()",
+        'main([str(here / "whole")', "def write_carelessly(", "script = ",
+        'for way in ("careless", "safe")',
     )  # fmt: skip
     killed, statuses, equal, careless, safe = run(tmp_path, NO_SIGKILL, *chosen)
     assert killed.endswith("results: False")
