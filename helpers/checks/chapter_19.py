@@ -321,7 +321,7 @@ def _mistakes(defaults: dict, file: dict, command: dict, given: dict) -> list[tu
 def sweep(answer: Any) -> str:
     for grid in (
         {"lr": [0.1, 0.01, 0.001], "batch_size": [8, 64]},
-        {"model": ["small", "large"], "lr": [0.3], "data": ["photos/cats", "photos/dogs"]},
+        {"model": ["small", "large"], "data": ["photos/cats", "photos_cats", "photos-cats"]},
         {"size": [1, "1", 2], "offset": [-1, -2]},
         {"a": ["1_b=2", "1"], "b": ["3", "2_b=3"]},
         {"first": [1, 2], "second": [1, 2]},

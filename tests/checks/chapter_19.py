@@ -501,6 +501,10 @@ def slashes_replaced(grid, run, folder):
     )
 
 
+def slashes_meet_other_signs(grid, run, folder):
+    return _named(grid, run, folder, lambda s: str(sorted(s.items())).replace("/", "_"))
+
+
 def fails_with_the_run(grid, run, folder):
     return _named(
         grid, run, folder,
@@ -557,6 +561,7 @@ WRONG = {
         (values_in_the_name, "which has a score already"),
         (values_as_text, "called 0 times"),
         (slashes_replaced, "which has a score already"),
+        (slashes_meet_other_signs, "called 0 times"),
         (fails_with_the_run, "the whole sweep ended"),
         (catches_everything, "did not end the sweep"),
         (side_by_side, "has no entry for"),
