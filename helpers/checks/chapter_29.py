@@ -290,12 +290,9 @@ def _explain(answer: Any, cases: list[tuple[Tensor, Tensor, int]]) -> None:
 
 
 def _coverage(real: Tensor, drawn: Tensor, k: int, own: bool = False, border: float = 1.0) -> float:
-    inside = 0
-    for row in real:
-        gaps = sorted((row - other).norm().item() for other in real)
-        nearest = min((row - one).norm().item() for one in drawn)
-        inside += nearest <= border * gaps[k - own]
-    return inside / len(real)
+    gaps = (real.unsqueeze(1) - real).norm(dim=2).sort(dim=1).values[:, k - own]
+    nearest = (real.unsqueeze(1) - drawn).norm(dim=2).amin(dim=1)
+    return (nearest <= border * gaps).double().mean().item()
 
 
 def _others(real: Tensor, drawn: Tensor, k: int) -> dict[str, Callable[[], float]]:
