@@ -1,9 +1,11 @@
 """Checks of chapter 04, datasets and loaders."""
 
 import math
+import random
 from collections import Counter
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
@@ -377,6 +379,7 @@ def balanced_batches(answer: Any) -> str:
         labels = torch.cat([torch.full((n,), v) for n, v in zip(sizes, names, strict=True)])
         labels = labels[draw.order(len(labels))]
         where = f"With classes of {list(sizes)} samples and per_class={per_class},"
+        others = _other_generators()
         sampler = call(answer, labels, per_class, 3)
         epochs = [_epoch(sampler, labels, per_class, where) for _ in range(2)]
         require(
@@ -406,7 +409,18 @@ def balanced_batches(answer: Any) -> str:
                 f"{where} the positions of class {label} come in the same order in two epochs: "
                 "shuffle every class anew.",
             )
+        require(
+            _other_generators() == others,
+            f"{where} the global generator of Python or of NumPy has moved: leave it alone, and "
+            "draw from a generator of the sampler's own.",
+        )
     return "Every batch has all classes, and no sample is left behind."
+
+
+def _other_generators() -> tuple[Any, ...]:
+    """Returns the states of the global generators of Python and of NumPy."""
+    _, keys, *rest = np.random.get_state()
+    return random.getstate(), keys.tolist(), rest
 
 
 def _epoch(sampler: Any, labels: Tensor, per_class: int, where: str) -> list[list[int]]:

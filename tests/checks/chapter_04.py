@@ -514,6 +514,24 @@ class SeedsEverything(GlobalGenerator):
         torch.manual_seed(seed)
 
 
+class SeedsPython(Rounds):
+    def __init__(self, labels, per_class, seed):
+        super().__init__(labels, per_class, seed)
+        random.seed(seed)
+
+    def order(self, positions):
+        return positions[random.sample(range(len(positions)), len(positions))]
+
+
+class OfPython(Rounds):
+    def __init__(self, labels, per_class, seed):
+        super().__init__(labels, per_class, seed)
+        self.random = random.Random(seed)
+
+    def order(self, positions):
+        return positions[self.random.sample(range(len(positions)), len(positions))]
+
+
 class NotShuffled(Rounds):
     def order(self, positions):
         return positions
@@ -584,7 +602,7 @@ RIGHT = {
     "04.1": [AsNeeded, AtOnce, PairsInAList, Inherits],
     "04.2": [new_zeros, pad_sequence, stacked],
     "04.3": [class_by_class, collected_in_a_dictionary, drawn_at_random],
-    "04.4": [Rounds, Queues, SeedAndEpoch],
+    "04.4": [Rounds, Queues, SeedAndEpoch, OfPython],
 }
 
 WRONG = {
@@ -656,6 +674,7 @@ WRONG = {
         (OneBatchTooMany, "there are 23 batches in an epoch"),
         (GlobalGenerator, "two samplers with the same seed give different epochs"),
         (SeedsEverything, "seeds PyTorch's global generator"),
+        (SeedsPython, "the global generator of Python or of NumPy has moved"),
         (NotShuffled, "two epochs have the same order"),
         (RareInOneOrder, "come in the same order in two epochs"),
         (NotShuffledAtFirst, "come in the order of the data: shuffle them"),
