@@ -239,6 +239,7 @@ def _optimizers() -> Iterator[tuple[nn.Module, torch.optim.Optimizer, list[str],
     net[2][0].weight = net[0].weight
     _give_gradients(net)
     net[1].bias.requires_grad_(False)
+    net[1].bias.grad = None  # with an old gradient, a step would move it
     optimizer = torch.optim.SGD([net[0].weight, net[1].weight, net[1].bias], lr=0.1)
     wanted = ["0.bias", "1.bias", "2.0.bias"]
     yield net, optimizer, wanted, "with a shared weight and something frozen"
