@@ -132,6 +132,15 @@ def by_identity(model, optimizer):
     return names
 
 
+def by_what_a_step_moves(model, optimizer):
+    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    return [
+        name
+        for name, p in model.named_parameters()
+        if id(p) not in held or (p.grad is None and not p.requires_grad)
+    ]
+
+
 def by_set_of_tensors(model, optimizer):
     held = set()
     for group in optimizer.param_groups:
@@ -656,7 +665,7 @@ def names_in_a_list(model, inputs, targets):
 
 RIGHT = {
     "33.1": [with_mean, by_the_library, by_sum],
-    "33.2": [by_ids, by_identity, by_set_of_tensors],
+    "33.2": [by_ids, by_identity, by_set_of_tensors, by_what_a_step_moves],
     "33.3": [by_broadcasting, by_loops, by_rows],
     "33.4": [five_tests, in_place_and_back, by_functional_call],
 }
