@@ -9,7 +9,6 @@ something given is wrong; then nothing is named.
 
 import argparse
 import os
-import struct
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -174,7 +173,7 @@ def read_picture(path: Path) -> tuple[Image.Image, list[str]]:
         raise InputError(f"{path} is too large; at most {most:,} pixels are allowed") from None
     except PermissionError:
         raise InputError(f"{path} may not be read; its permissions forbid it") from None
-    except (OSError, ValueError, SyntaxError, EOFError, struct.error, IndexError) as error:
+    except Exception as error:  # a damaged file raises errors of many kinds
         raise InputError(
             f"{path} is damaged or cut off ({error}); name a complete picture"
         ) from None

@@ -63,7 +63,7 @@ def read_picture(path: Path, mode: str) -> Tensor:
             if image.mode.startswith("I"):  # grey of 16 bits, which convert would cut off
                 image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
             image = image.convert("L" if mode == "GRAY" else "RGB")
-    except (OSError, SyntaxError, ValueError) as error:
+    except Exception as error:  # a damaged file raises errors of many kinds
         raise ValueError(f"{path} is not a picture that can be read") from error
     return v2.functional.pil_to_tensor(image)
 

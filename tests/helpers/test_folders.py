@@ -2,11 +2,9 @@
 
 import os
 import random
-import struct
 import subprocess
 import sys
 import textwrap
-import zlib
 
 import numpy as np
 import pytest
@@ -16,6 +14,7 @@ from torch.utils.data import DataLoader
 from torchvision.transforms import v2
 
 from helpers.data import CHANNELS, ImageFiles, seeded, visible
+from tests.helpers.odd_pictures import bomb, damaged_exif, png
 from tests.notebooks import ROOT
 
 
@@ -115,21 +114,6 @@ def test_names_are_sorted_alike_on_every_system(tmp_path):
     assert [path.name for path in visible(tmp_path)] == ["B", "C", "a", "b", "Ä"]
 
 
-def png(depth, colour, rows):
-    """Returns a PNG that Pillow cannot write."""
-
-    def chunk(kind, body):
-        return (
-            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-        )
-
-    header = struct.pack(">IIBBBBB", 8, 6, depth, colour, 0, 0, 0)
-    body = zlib.compress(b"".join(b"\0" + row for row in rows))
-    return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
-    )
-
-
 def write(path, kind):
     """Writes a picture of a kind; returns its true colours as Pillow or its maker knows them."""
     colours = pixels(3)
@@ -198,7 +182,7 @@ def test_pictures_of_all_kinds_make_one_batch(tmp_path, mode, channels):
     assert CHANNELS[mode] == channels
 
 
-@pytest.mark.parametrize("damage", [b"", b"not a picture", "half", "bmp"])
+@pytest.mark.parametrize("damage", [b"", b"not a picture", "half", "bmp", "exif", "bomb"])
 def test_a_picture_that_cannot_be_read_is_named(clothes, damage):
     path = clothes / "coat" / "2.png"
     if damage == "half":
@@ -206,6 +190,10 @@ def test_a_picture_that_cannot_be_read_is_named(clothes, damage):
     if damage == "bmp":
         Image.fromarray(pixels()).save(clothes / "x.bmp")
         damage = (clothes / "x.bmp").read_bytes()
+    if damage == "exif":
+        damage = damaged_exif(Image.fromarray(pixels()))
+    if damage == "bomb":
+        damage = bomb()
     path.write_bytes(damage)
     data = ImageFiles(clothes)
     with pytest.raises(ValueError, match=r"coat.2\.png is not a picture that can be read"):

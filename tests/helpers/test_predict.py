@@ -2,10 +2,8 @@
 
 import io
 import re
-import struct
 import subprocess
 import sys
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +15,7 @@ from helpers import predict, train
 from helpers.checkpoints import save_checkpoint
 from helpers.data import FASHION_CLASSES, fashion_mnist
 from helpers.networks import CLASSIFIERS, conv_net
+from tests.helpers.odd_pictures import bomb, damaged_exif
 
 IMAGES, LABELS = fashion_mnist("test")
 # The first of two classes that are easy to tell.
@@ -325,15 +324,9 @@ def broken(tmp_path, kind):
         garment().save(path)
         path.write_bytes(path.read_bytes()[:500])
     elif kind == "bomb.png":
-        parts = [b"IHDR" + struct.pack(">IIBBBBB", 30_000, 30_000, 8, 0, 0, 0, 0),
-                 b"IDAT" + zlib.compress(b"0")]  # fmt: skip
-        path.write_bytes(
-            b"\x89PNG\r\n\x1a\n"
-            + b"".join(
-                struct.pack(">I", len(part) - 4) + part + struct.pack(">I", zlib.crc32(part))
-                for part in parts
-            )
-        )
+        path.write_bytes(bomb())
+    elif kind == "exif.jpg":
+        path.write_bytes(damaged_exif(garment()))
     elif kind == "deep.tif":
         Image.fromarray(np.full((9, 9), 1e6, np.float32)).save(path)
     elif kind == "nan.tif":
@@ -356,6 +349,7 @@ def broken(tmp_path, kind):
         ("empty.png", "{} is not a picture that Pillow can read"),
         ("cut.jpg", "{} is damaged or cut off (image file is truncated"),
         ("cut.png", "{} is damaged or cut off ("),
+        ("exif.jpg", "{} is damaged or cut off ("),
         ("bomb.png", "{} is too large; at most "),
         ("deep.tif", "{} has values from 1e+06 to 1e+06; 0 to 65535 are allowed, or 0 to 1"),
         ("nan.tif", "{} has values from nan to nan; 0 to 65535 are allowed"),
