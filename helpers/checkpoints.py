@@ -95,7 +95,7 @@ def plain(value: Any, name: str) -> Any:
 
     Source: https://docs.pytorch.org/docs/stable/notes/serialization.html#weights-only
     """
-    if hasattr(value, "state_dict"):
+    if hasattr(value, "state_dict") and not isinstance(value, type):
         value = value.state_dict()
     if isinstance(value, dict):
         # A copy keeps what a model's state knows beside its tensors: the version of its layout.
@@ -144,21 +144,27 @@ def load_checkpoint(path: str | os.PathLike, map_location: str = "cpu") -> dict[
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file is cut off, is not a checkpoint, or contains more than data.
+        ValueError: The file is cut off or damaged, is not a checkpoint, or contains more than
+            data.
 
     Source: https://docs.pytorch.org/docs/stable/notes/serialization.html
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"there is no checkpoint {path}")
-    if not zipfile.is_zipfile(path):
-        raise ValueError(f"{path.name} is not a checkpoint, or only a part of one")
+    try:
+        with zipfile.ZipFile(path) as file:
+            wrong = file.testzip()
+    except Exception:  # a damaged file raises errors of many kinds
+        raise ValueError(f"{path.name} is not a checkpoint, or only a part of one") from None
+    if wrong is not None:
+        raise ValueError(f"{path.name} is damaged: a checksum does not match")
     try:
         parts = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise ValueError(f"{path.name} contains more than data; it was not loaded") from None
-    except RuntimeError:
-        raise ValueError(f"{path.name} is not a checkpoint of PyTorch, or damaged") from None
+    except Exception:
+        raise ValueError(f"{path.name} is not a checkpoint of PyTorch") from None
     if not isinstance(parts, dict) or "random" not in parts:
         raise ValueError(f"{path.name} is a file of PyTorch, but not of save_checkpoint")
     if map_location != "cpu":  # the generators' states stay on the CPU

@@ -69,6 +69,29 @@ def test_a_truncated_file_is_refused(saved, kept):
         load_checkpoint(path)
 
 
+def test_a_flipped_bit_is_refused_or_changes_nothing(saved):
+    path, model = saved
+    whole = path.read_bytes()
+    weights = model.weight.detach().numpy().tobytes()
+    draw = random.Random(0)
+    # In the weights, which torch.load would take as they are, and all over the file.
+    places = [whole.index(weights) + 3, *(draw.randrange(len(whole)) for _ in range(400))]
+    refused = []
+    for place in places:
+        spoilt = bytearray(whole)
+        spoilt[place] ^= 1 << draw.randrange(8)
+        path.write_bytes(spoilt)
+        try:
+            parts = load_checkpoint(path)
+        except ValueError as error:
+            refused.append(str(error))
+        else:
+            assert torch.equal(parts["model"]["weight"], model.weight)
+            assert parts["names"] == ["a", "b"]
+    assert refused[0] == "checkpoint.pt is damaged: a checksum does not match"
+    assert len(refused) > 300
+
+
 @pytest.mark.parametrize("content", [b"hello", b"\x89PNG\r\n", pickle.dumps({"random": 1})])
 def test_a_foreign_file_is_refused(tmp_path, content):
     path = tmp_path / "foreign.pt"
@@ -203,6 +226,7 @@ def test_the_state_of_a_model_keeps_its_version(saved):
     (np.datetime64("2026-01-01"), "part", "date"),
     (deque([1]), "part", "deque"),
     (torch.Generator(), "part", "Generator"),
+    (nn.Linear, "part", "type"),
     (nn.LazyLinear(2), r"part\['weight'\]", "UninitializedParameter"),
     (torch.nested.nested_tensor([torch.ones(2)], layout=torch.jagged), "part", "NestedTensor"),
 ])  # fmt: skip
