@@ -315,7 +315,7 @@ def _tell_border(found: Tensor, expected: Tensor, masks: Tensor, name: str) -> N
 )
 def vary(answer: Any) -> str:
     draw = Draw(4)
-    changed = moved = 0
+    changed = moved = full = count = 0
     for size in ((16, 48, 48), (12, 40, 56), (1, 48, 48), (16, 48, 48)):
         masks = _blobs(draw, *size)
         level = 0.25 + 0.5 * masks + draw.uniform(*size, low=-0.04, high=0.04)
@@ -350,8 +350,15 @@ def vary(answer: Any) -> str:
         )
         _require_in_place(new, new_masks, sum(fits) / len(fits))
         _require_upright(new, new_masks)
+        full += int((new_masks.double().mean((1, 2)) > 0.5).sum())
+        count += len(new_masks)
         changed += int((new != pictures).flatten(1).any(1).sum())
         moved += int((new_masks != masks).flatten(1).any(1).sum())
+    require(
+        full * 6 <= count,
+        f"{full} of {count} new masks are 1 on more than half of the picture: 1 stands for "
+        "garment, also where the picture is a negative.",
+    )
     require(changed > 0, "The pictures come back as they were: change them.")
     require(moved > 0, "No mask has changed: at least one change should move pixels.")
     picture = _blobs(draw, 1, 48, 48)

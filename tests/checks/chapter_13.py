@@ -424,6 +424,12 @@ def turns_pictures_alone(pictures, masks):
     return torch.stack(turned), masks
 
 
+def exchanges_classes(pictures, masks):
+    flip = torch.rand(len(pictures)) < 0.5
+    pictures = torch.where(flip.view(-1, 1, 1, 1), 1 - pictures.flip(3), pictures)
+    return pictures, torch.where(flip.view(-1, 1, 1), 1 - masks.flip(2), masks)
+
+
 def forgets_some_masks(pictures, masks):
     """Mirrors every picture, and all masks but the first."""
     flip = torch.rand(len(pictures)) < 0.5
@@ -517,6 +523,7 @@ WRONG = {
         (only_the_masks, "do not fit the new pictures"),
         (draws_twice, "do not fit the new pictures"),
         (turns_pictures_alone, "would fit better if they were turned"),
+        (exchanges_classes, "1 on more than half of the picture"),
         (forgets_some_masks, "and not all"),
         (rolls_one_pixel_less, "one pixel further right"),
         (only_brightness, "at least one change should move pixels"),
