@@ -6,10 +6,12 @@ import subprocess
 import sys
 import time
 import uuid
+from multiprocessing import resource_tracker
 from pathlib import Path
 from types import SimpleNamespace
 
 import nbformat
+import psutil
 import pytest
 
 from tests import order, traces
@@ -98,6 +100,17 @@ def test_a_process_that_outlives_the_run_is_named_and_ended(run):
     assert process.returncode == 1
     assert "left processes behind" in output and "time.sleep(10_000)" in output
     assert left() == ([], [])
+
+
+def test_pythons_own_tracker_is_not_left_behind():
+    resource_tracker.ensure_running()
+    child = subprocess.Popen([sys.executable, "-c", SLEEP])
+    try:
+        assert any(map(traces.own_tracker, psutil.Process().children()))
+        assert not traces.own_tracker(psutil.Process(child.pid))
+    finally:
+        child.kill()
+        child.wait()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])

@@ -38,6 +38,15 @@ def processes(mark: str) -> list[psutil.Process]:
     return found
 
 
+def own_tracker(process: psutil.Process) -> bool:
+    """Tells Python's tracker of what processes share; it ends with this one, which started it."""
+    try:
+        words = process.cmdline()
+        return process.ppid() == os.getpid() and any("resource_tracker" in word for word in words)
+    except psutil.Error:
+        return False
+
+
 def _describe(process: psutil.Process) -> str:
     try:
         return f"{process.pid}: {' '.join(process.cmdline())[:160]}"
@@ -82,7 +91,9 @@ def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
         return
     mark = session.config.stash[_mark]
     deadline = time.monotonic() + float(session.config.getini("traces_grace"))
-    while (left := processes(mark)) and time.monotonic() < deadline:
+    while left := [process for process in processes(mark) if not own_tracker(process)]:
+        if time.monotonic() > deadline:
+            break
         time.sleep(0.1)
     if left:
         names = "\n  ".join(map(_describe, left))
